@@ -1,0 +1,103 @@
+"""Engineering change notices: what a file says (EcnDraft), and what the gateway holds (Ecn)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from edge_bridge.domain.instant import Stamp, When
+
+
+class Status(StrEnum):
+    """Canonical status; a site's own words are mapped in YAML."""
+
+    IN_WORK = "in_work"
+    RELEASED = "released"
+    CLOSED = "closed"
+    WITHDRAWN = "withdrawn"
+
+    @property
+    def in_force(self) -> bool:
+        """Tell whether its requirements hold: a closed ECN is finished, what it demands stays."""
+        return self in (Status.RELEASED, Status.CLOSED)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One change inside an ECN, as the file says it; routes fill what is None. `row` is the line, cell or path it came from."""
+
+    part: str | None = None
+    drawing: str | None = None
+    revision: str | None = None
+    program: str | None = None
+    version: str | None = None
+    sha256: str | None = None
+    machines: tuple[str, ...] = ()
+    row: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EcnDraft:
+    """An ECN as one file states it. `status` is None when the site's word is unknown; `status_word` keeps the word."""
+
+    number: str
+    status: Status | None
+    status_word: str = ""
+    items: tuple[Item, ...] = ()
+    title: str | None = None
+    category: str | None = None
+    designer: str | None = None
+    released: When | None = None
+    effective_from: When | None = None
+    supersedes: tuple[str, ...] = ()
+    stage: str | None = None
+
+    @property
+    def digest(self) -> str:
+        """Return the content digest: number, status, dates, items; not the title, not the rows."""
+        items = sorted(
+            json.dumps([i.part, i.drawing, i.revision, i.program, i.version, i.sha256, sorted(i.machines)])
+            for i in self.items
+        )
+        dates = [when and [when.utc, when.quality] for when in (self.released, self.effective_from)]
+        content = [self.number, self.status, dates, items, sorted(self.supersedes)]
+        return hashlib.sha256(json.dumps(content, ensure_ascii=False).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Ecn:
+    """An ECN as the gateway holds it, with where and when it came from.
+
+    arrived: when the gateway first held this state completely. baseline: it was there before its source was watched.
+    stages: stage → UTC ms of when it was first seen, the raw material of the heat map.
+    """
+
+    draft: EcnDraft
+    source: str
+    file: str
+    sha256: str
+    arrived: Stamp
+    baseline: bool = False
+    time_quality: str = "instant"
+    suspect_time: bool = False
+    late_arrival: bool = False
+    stages: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def number(self) -> str:
+        """The ECN's number, its identity across files."""
+        return self.draft.number
+
+    @property
+    def status(self) -> Status:
+        """The canonical status; a held ECN always has one."""
+        assert self.draft.status is not None
+        return self.draft.status
+
+
+def numbers(ecns: Iterable[Ecn]) -> tuple[str, ...]:
+    """Return the numbers, sorted and without repeats, as cards list them."""
+    return tuple(sorted({ecn.number for ecn in ecns}))
