@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol
 
 from edge_bridge.domain.instant import Stamp
@@ -44,4 +45,55 @@ class AdapterFactory(Protocol):
         """Return an adapter with this id. Raises ConfigError naming the key that cannot be used."""
 
 
-__all__ = ["Adapter", "AdapterFactory", "Clock", "Report"]
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """One event as it will be sent, now and for ever: its bytes are made once."""
+
+    sequence: int
+    id: str
+    type: str
+    origin: str
+    subject: str
+    body: bytes
+
+
+class Outbox(Protocol):
+    """What the forwarder needs of the store."""
+
+    @property
+    def sent_upto(self) -> int:
+        """The sequence up to which every event was delivered or parked."""
+
+    @property
+    def last_sequence(self) -> int:
+        """The sequence of the newest event."""
+
+    def rows(self, after: int, limit: int) -> Sequence[OutboxRow]:
+        """Return the rows with a sequence above `after`, in order, parked ones too."""
+
+    async def mark_sent(self, upto: int) -> None:
+        """Move the position: everything up to this sequence was delivered or parked."""
+
+    async def park(self, sequence: int, code: int, reason: str) -> None:
+        """Set one row aside with the broker's reason code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One `cmd/{verb}` from the platform, as it came in."""
+
+    verb: str
+    payload: Mapping[str, Any]
+    retained: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a command is answered: carried out or refused, and why."""
+
+    id: str
+    ok: bool
+    reason: str = ""
+
+
+__all__ = ["Adapter", "AdapterFactory", "Answer", "Clock", "Command", "Outbox", "OutboxRow", "Report"]

@@ -1,0 +1,62 @@
+"""Everything that goes out: facts, made once, never edited."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from edge_bridge.domain.instant import Milliseconds
+
+GATEWAY = "gateway"  # the reserved origin of what concerns no single machine or source
+
+
+class EventType(StrEnum):
+    """Event names; the CloudEvents type is `edge-bridge.<name>.v1`."""
+
+    ECN_RECEIVED = "ecn.received"
+    ECN_CHANGED = "ecn.changed"
+    ECN_WITHDRAWN = "ecn.withdrawn"
+    ECN_REJECTED = "ecn.rejected"
+    ECN_UNROUTED = "ecn.unrouted"
+    OBLIGATION_OPENED = "obligation.opened"
+    OBLIGATION_VERDICT = "obligation.verdict"
+    OBLIGATION_CLOSED = "obligation.closed"
+    PROGRAM_CHANGED = "program.changed"
+    PROGRAM_OUTDATED_RUN = "program.outdated_run"
+    BASELINE_TAKEN = "baseline.taken"
+    CARD_RAISED = "card.raised"
+    CARD_REVISED = "card.revised"
+    CARD_ACKNOWLEDGED = "card.acknowledged"
+    CARD_ESCALATED = "card.escalated"
+    CARD_CLEARED = "card.cleared"
+    CARD_CLOSED = "card.closed"
+    MACHINE_REACHABLE = "machine.reachable"
+    MACHINE_UNREACHABLE = "machine.unreachable"
+    SOURCE_LOST = "source.lost"
+    SOURCE_BACK = "source.back"
+    KPI_PUBLISHED = "kpi.published"
+    CONFIG_APPLIED = "config.applied"
+    CONFIG_REFUSED = "config.refused"
+    CLOCK_STEP = "clock.step"
+    GAP = "gap"
+    DIGEST = "digest"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One fact.
+
+    id: UUID, made with the fact. origin: machine id, source id or `gateway`, the last part of its topic. subject: machine
+    id, ECN number or card id. time: when it happened, UTC ms. data: the facts, JSON-ready. correlation: the obligation.
+    causation: id of the event that caused this one.
+    """
+
+    id: str
+    type: EventType
+    origin: str
+    subject: str
+    time: Milliseconds
+    data: dict[str, Any]
+    correlation: str | None = None
+    causation: str | None = None

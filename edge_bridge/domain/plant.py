@@ -1,0 +1,105 @@
+"""The plant as configured: machines, sources, routes, parties and limits, as plain data for the ledger."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from edge_bridge.domain.instant import HOUR, MINUTE, SECOND, Milliseconds
+from edge_bridge.domain.version import Match, Scheme, VersionRule
+
+
+class Judge(StrEnum):
+    """Which program of a machine is judged: main programs call subprograms, pallet wrappers call part programs."""
+
+    MAIN = "main"
+    ACTIVE = "active"
+    ANY_IN_STACK = "any_in_stack"
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """One controller: its id (the adapter file's name), what people call it, and how its readings are judged."""
+
+    id: str
+    name: str = ""
+    area: str = ""
+    every: Milliseconds = SECOND
+    judge: Judge = Judge.MAIN
+    exact_names: bool = False
+    rule: VersionRule = field(default_factory=VersionRule)
+
+    @property
+    def fresh_for(self) -> Milliseconds:
+        """How long a reading is evidence."""
+        return max(3 * self.every, 10 * SECOND)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One ECN source: its id (the adapter file's name) and what people call it."""
+
+    id: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Finds programs and machines for an item when the ECN does not name them.
+
+    match: field (part, drawing, program, category) → shell-style pattern. program: templates with {part} {drawing}
+    {revision} {category}. version: template. The rest overrides the machine or the site where it is given.
+    """
+
+    match: Mapping[str, str]
+    machines: tuple[str, ...] = ()
+    program: tuple[str, ...] = ()
+    version: str | None = None
+    scheme: Scheme | None = None
+    match_version: Match | None = None
+    limit: Milliseconds | None = None
+    stop_at_release: bool = False
+
+    @property
+    def digest(self) -> str:
+        """Return a short digest of the rule: an edited route is a new route."""
+        return hashlib.sha256(repr((sorted(self.match.items()), *self._rest())).encode()).hexdigest()[:16]
+
+    def _rest(self) -> tuple[object, ...]:
+        return (
+            self.machines,
+            self.program,
+            self.version,
+            self.scheme,
+            self.match_version,
+            self.limit,
+            self.stop_at_release,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """Who gets cards. `cards` None means the default kinds, `areas` None means all areas."""
+
+    id: str
+    cards: tuple[str, ...] | None = None
+    areas: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plant:
+    """Everything the ledger needs to know of the configuration. Durations in milliseconds."""
+
+    site: str
+    gateway: str
+    machines: Mapping[str, Machine] = field(default_factory=dict)
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    routes: tuple[Route, ...] = ()
+    parties: Mapping[str, Party] = field(default_factory=dict)
+    limit: Milliseconds = 15 * MINUTE
+    skew_tolerance: Milliseconds = 2 * MINUTE
+    unreachable_after: Milliseconds = 10 * MINUTE
+    escalate_after: Milliseconds = 15 * MINUTE
+    repeat_every: Milliseconds = 4 * HOUR
