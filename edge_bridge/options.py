@@ -26,7 +26,16 @@ IDENTIFIER = re.compile(r"[a-z0-9-]{1,40}")
 
 
 class Secret(str):
-    """A secret's text; it never shows in a log, an error or a repr."""
+    """A secret's text; it never shows in a log, an error or a repr. `file` is where it was read, for keys that TLS loads."""
+
+    file: Path | None = None
+
+    @classmethod
+    def read(cls, file: Path) -> Secret:
+        """Return the text of a file without its line end."""
+        secret = cls(file.read_text(encoding="utf-8").rstrip("\r\n"))
+        secret.file = file
+        return secret
 
     def __repr__(self) -> str:
         return "Secret(…)"
@@ -104,7 +113,7 @@ def _credential(value: object, info: ValidationInfo) -> Secret:
             if place.parent == root / "credentials" and place.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
                 raise ValueError(f"others may read {place}: chmod 0400 it")
             try:
-                return Secret(place.read_text(encoding="utf-8").rstrip("\r\n"))
+                return Secret.read(place)
             except OSError as error:
                 raise ValueError(f"{place} cannot be read: {error.strerror}") from None
     raise ValueError(f"credential {name!r} not found: put the secret into {root / 'credentials' / name} with mode 0400")

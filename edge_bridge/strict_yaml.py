@@ -5,7 +5,7 @@ PyYAML's own loader turns `1.10` into 1.1, `NO` into False, `12:30` into 750, an
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +30,14 @@ class Section(dict[str, Any]):
         self.file = file
         self.root = root or file.parent
         self.marks: dict[Key, tuple[int, int]] = {(): (1, 1)}
+        self.origins: dict[Key, Path] = {}  # keys that a profile brought in: their own file
 
     def where(self, key: Key) -> str:
         """Return `file:line:column` of a key, or of the nearest thing around it that is there."""
         while key not in self.marks:
             key = key[:-1]
         line, column = self.marks[key]
-        return f"{self.file}:{line}:{column}"
+        return f"{self.origins.get(key, self.file)}:{line}:{column}"
 
 
 class _Loader(yaml.SafeLoader):
@@ -70,6 +71,48 @@ def load_list(file: Path, root: Path | None = None) -> Section:
         raise ConfigError("a list is expected here: each entry starts with `- `", where=f"{file}:1:1")
     section["entries"] = [] if node is None else _value(node, section, ("entries",), problems)
     return _checked(section, problems)
+
+
+def merged(profile: Mapping[str, Any], site: Mapping[str, Any]) -> Section | dict[str, Any]:
+    """Return `site` laid over `profile`, both untouched: mappings key by key, anything else whole, and the site wins.
+
+    A Section comes back when `site` is one: it still says where each value stands, a profile's value in the profile's
+    own file.
+    """
+    laid = _laid(profile, site)
+    if not isinstance(site, Section):
+        return laid
+    section = Section(site.file, site.root)
+    section.update(laid)
+    if isinstance(profile, Section):
+        kept = {key: mark for key, mark in profile.marks.items() if _came_through(site, key)}
+        section.marks.update(kept)
+        section.origins.update({key: profile.origins.get(key, profile.file) for key in kept})
+    for key, mark in site.marks.items():
+        section.marks[key] = mark
+        section.origins.pop(key, None)
+    section.origins.update(site.origins)
+    return section
+
+
+def _laid(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:
+    both = {**lower, **upper}
+    for key in lower.keys() & upper.keys():
+        if isinstance(lower[key], Mapping) and isinstance(upper[key], Mapping):
+            both[key] = _laid(lower[key], upper[key])
+    return both
+
+
+def _came_through(site: Mapping[str, Any], key: Key) -> bool:
+    """Tell whether the profile's value at `key` came through: no part of the site's stands in its place."""
+    over: Any = site
+    for part in key:
+        if not isinstance(over, Mapping):
+            return False
+        if part not in over:
+            return True
+        over = over[part]
+    return False
 
 
 def yaml_files(folder: Path) -> Iterator[Path]:
