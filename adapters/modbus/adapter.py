@@ -1,0 +1,101 @@
+"""The Modbus adapter: one PLC read as one machine, in slots, over one connection that is closed cleanly."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, ClassVar, Literal
+
+from adapters.modbus.blocks import Block, plan, split
+from adapters.modbus.link import Link, PlcRefusal
+from adapters.modbus.observation import reading
+from adapters.modbus.options import ModbusOptions, modbus_options
+from adapters.modbus.registers import spans
+from edge_bridge.domain.instant import SECOND, Milliseconds
+from edge_bridge.domain.reading import Reading
+from edge_bridge.ports import Clock
+
+SLOT: Milliseconds = 50  # all machines wake together: a wake-up costs more than a read
+_SPLIT_ON = (2, 3)  # illegal data address or value: something inside the block is not there, or the block is too long
+
+
+class ModbusAdapter:
+    """Reads one PLC over Modbus TCP. It never writes: no function code but 1 to 4 can leave it."""
+
+    delivers: ClassVar[Literal["readings", "ecns"]] = "readings"
+    Options: ClassVar[type[ModbusOptions]] = ModbusOptions
+
+    def __init__(self, name: str, options: Mapping[str, Any], clock: Clock) -> None:
+        """Check the options; touch nothing outside. Raises ConfigError(s) naming the key, its place and what to do."""
+        self.name = name
+        self.options = modbus_options(options)
+        self._clock = clock
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncIterator[AsyncIterator[Reading]]:
+        """Enter = connected; iterate = a Reading every `every`, the first at once; AdapterError = lost."""
+        options = self.options
+        link = Link(options.host, options.port, options.unit, options.timeout / SECOND)
+        try:
+            await link.open()
+            yield Polls(self.name, options, link, self._clock)
+        finally:
+            link.close()
+            await self._clock.sleep(0)  # lets the event loop close the socket before anyone looks
+
+
+class Polls:
+    """One reading after another over one connection. What the PLC refused as a block is remembered until it is lost."""
+
+    def __init__(self, machine: str, options: ModbusOptions, link: Link, clock: Clock) -> None:
+        self._machine, self._options, self._link, self._clock = machine, options, link, clock
+        self._blocks = plan(spans(options).values())
+        self._first: Milliseconds | None = None
+
+    def __aiter__(self) -> Polls:
+        """Return itself."""
+        return self
+
+    async def __anext__(self) -> Reading:
+        """Wait for the next slot and read. Raises AdapterError when the connection is lost."""
+        now = self._clock.now().boottime
+        if self._first is None:
+            self._first = now
+        else:
+            due = next_slot(self._first, self._options.every, now)
+            while (now := self._clock.now().boottime) < due:
+                await self._clock.sleep((due - now) / SECOND)
+        return await self._read()
+
+    async def _read(self) -> Reading:
+        answers: dict[str, tuple[int, ...]] = {}
+        refusals: dict[str, str] = {}
+        asking, kept = list(self._blocks), []
+        while asking:
+            block = asking.pop(0)
+            refusal = await self._ask(block, answers)
+            if refusal is not None and refusal.code in _SPLIT_ON and len(pieces := split(block)) > 1:
+                asking[:0] = pieces
+                continue
+            kept.append(block)
+            if refusal is not None:
+                refusals |= {span.field: refusal.words for span in block.spans}
+        self._blocks = tuple(kept)
+        return reading(self._machine, self._clock.now(), self._options, answers, refusals)
+
+    async def _ask(self, block: Block, answers: dict[str, tuple[int, ...]]) -> PlcRefusal | None:
+        try:
+            answer = await self._link.read(block.table, block.first, block.size)
+        except PlcRefusal as refusal:
+            return refusal
+        answers.update(block.cut(answer))
+        return None
+
+
+def next_slot(first: Milliseconds, every: Milliseconds, now: Milliseconds) -> Milliseconds:
+    """Return the boottime of the next poll after `now`: on the grid of `first` + n × `every`, moved up to a whole slot.
+
+    A poll that took longer than `every` skips the slots it missed; polls never pile up.
+    """
+    due = first + ((now - first) // every + 1) * every
+    return -(-due // SLOT) * SLOT
