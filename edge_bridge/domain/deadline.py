@@ -1,0 +1,35 @@
+"""Deadlines: fixed in UTC for people, kept on boottime within one boot, so that no clock step moves them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from edge_bridge.domain.instant import Milliseconds, Stamp
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """An instant to come: `utc` as it is told to people, `anchor` the moment at which the two clocks were compared."""
+
+    utc: Milliseconds
+    anchor: Stamp
+
+    @classmethod
+    def after(cls, start: Stamp, wait: Milliseconds) -> Deadline:
+        """Return the deadline `wait` milliseconds after a stamp."""
+        return cls(start.utc + wait, start)
+
+    @property
+    def boottime(self) -> Milliseconds:
+        """When it falls due on the boottime of its anchor's boot."""
+        return self.anchor.boottime + (self.utc - self.anchor.utc)
+
+    def remaining(self, now: Stamp) -> Milliseconds:
+        """Return the milliseconds left, negative when it is past: by boottime within one boot, by UTC across boots."""
+        if now.boot == self.anchor.boot:
+            return self.boottime - now.boottime
+        return self.utc - now.utc
+
+    def anchored(self, now: Stamp) -> Deadline:
+        """Return the same deadline for this boot: after a restart of the machine, UTC decides what is left."""
+        return self if now.boot == self.anchor.boot else replace(self, anchor=now)

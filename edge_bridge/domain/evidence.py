@@ -1,0 +1,171 @@
+"""Evidence: what a reading says of one program, and whether it may be believed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from edge_bridge.domain import program
+from edge_bridge.domain.instant import Stamp, to_text_or_none
+from edge_bridge.domain.plant import Judge, Machine
+from edge_bridge.domain.reading import Evidence, Execution, Reading
+from edge_bridge.domain.routing import Demand
+from edge_bridge.domain.state import Binding
+from edge_bridge.domain.version import Comparison, Extractor
+
+
+class Blind(StrEnum):
+    """Why nothing can be said of a program: the reasons of `unverifiable`."""
+
+    NOT_LOADED = "not_loaded"  # another program is selected: no fault
+    NO_EXTRACTOR = "no_extractor"  # the program is selected, and nothing configured gives its version
+    UNBOUND = "unbound"  # a variable that may be left over from another program
+    UNFIT = "unfit"  # a value that does not fit the scheme
+    NO_DIGEST = "no_digest"  # the content is required, and the control does not show it
+    UNREADABLE = "unreadable"  # the field that names the program cannot be read
+    STALE = "stale"
+    UNREACHABLE = "unreachable"
+    GATEWAY_DOWN = "gateway_down"  # the gateway was off when it fell due
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """What a reading shows of one program: a comparison with its evidence, or the reason why there is none."""
+
+    comparison: Comparison | None
+    blind: Blind | None = None
+    evidence: Evidence | None = None
+    edited: bool = False
+
+    @property
+    def matches(self) -> bool:
+        """Whether the required program was seen."""
+        return self.comparison is Comparison.MATCH
+
+    @property
+    def wrong(self) -> bool:
+        """Whether another version was seen for certain."""
+        return self.comparison in (Comparison.OLDER, Comparison.OTHER, Comparison.AHEAD)
+
+    @property
+    def seen(self) -> str | None:
+        """The version as read."""
+        return self.evidence.value if self.evidence else None
+
+
+def judged_programs(reading: Reading, machine: Machine) -> tuple[str, ...]:
+    """Return the keys of the programs that are judged now, the selected one first."""
+    match machine.judge:
+        case Judge.MAIN:
+            names: tuple[str | None, ...] = (reading.main_program,)
+        case Judge.ACTIVE:
+            names = (reading.active_program,)
+        case Judge.ANY_IN_STACK:
+            names = (reading.main_program, *reading.stack, reading.active_program)
+    return tuple(dict.fromkeys(program.key(name, exact=machine.exact_names) for name in names if name and name.strip()))
+
+
+def bind(binding: Binding, reading: Reading, machine: Machine, continuous: bool) -> Binding:
+    """Return what is remembered after this reading.
+
+    continuous: no gap since the last reading in which another program may have come and gone; across a gap a changed
+    variable proves nothing, because nobody saw which program changed it.
+    """
+    selected = next(iter(judged_programs(reading, machine)), None)
+    values = {e.field: e.value for e in reading.evidence if e.program is None and not e.bound}
+    running = reading.execution is Execution.RUNNING
+    if selected != binding.program:
+        return Binding(program=selected, values=values, running=running)
+    changed = {name for name, value in values.items() if name in binding.values and binding.values[name] != value}
+    if changed and not continuous:
+        return Binding(program=selected, values=values, running=running)
+    return replace(
+        binding,
+        values={**binding.values, **values},
+        bound=tuple(sorted({*binding.bound, *changed})),
+        running=running,
+        ran=binding.ran or binding.running,
+    )
+
+
+def settled(binding: Binding) -> bool:
+    """Tell whether an identical next reading can show nothing that this one did not."""
+    return binding.ran or not binding.running
+
+
+def assess(
+    reading: Reading, machine: Machine, binding: Binding, demand: Demand, newest: str | None = None
+) -> Assessment:
+    """Say what a fresh reading shows of the demanded program. `newest`: the newest released version, for the top."""
+    judged = judged_programs(reading, machine)
+    if demand.key not in judged:
+        unreadable = not judged and any(fault.field in ("main_program", "active_program") for fault in reading.faults)
+        return Assessment(None, Blind.UNREADABLE if unreadable else Blind.NOT_LOADED)
+    candidates = [e for e in reading.evidence if _belongs(e, demand.key, judged, machine)]
+    usable = [e for e in candidates if e.program is not None or e.bound or binding.ran or e.field in binding.bound]
+    digests = [e for e in usable if e.extractor is Extractor.DIGEST]
+    version = _version(demand, [e for e in usable if e.extractor is not Extractor.DIGEST], newest)
+    if version.blind is Blind.NO_EXTRACTOR and len(usable) < len(candidates):
+        version = replace(version, blind=Blind.UNBOUND)
+    if demand.sha256 is None or version.wrong:
+        return version
+    return _content(demand, digests, version)
+
+
+def _belongs(evidence: Evidence, key: str, judged: tuple[str, ...], machine: Machine) -> bool:
+    """A variable belongs to the program that is selected; everything else names its program."""
+    if evidence.program is None:
+        return key == judged[0]
+    return program.key(evidence.program, exact=machine.exact_names) == key
+
+
+def _version(demand: Demand, usable: list[Evidence], newest: str | None) -> Assessment:
+    """The first extractor whose answer fits the scheme counts."""
+    if demand.version is None:
+        return Assessment(Comparison.MATCH, evidence=next(iter(usable), None))
+    unfit: Evidence | None = None
+    for evidence in usable:
+        comparison = demand.rule.compare(evidence.value, demand.version, newest)
+        if comparison is not Comparison.UNFIT:
+            return Assessment(comparison, evidence=evidence)
+        unfit = unfit or evidence
+    return Assessment(None, Blind.UNFIT if unfit else Blind.NO_EXTRACTOR, unfit)
+
+
+def _content(demand: Demand, digests: list[Evidence], version: Assessment) -> Assessment:
+    """A required digest: without one nothing is confirmed, with another one it was edited."""
+    if not digests or (demand.version is not None and version.comparison is None):
+        return replace(version, comparison=None, blind=version.blind or Blind.NO_DIGEST)
+    found = digests[0]
+    if found.value.lower() == demand.sha256:
+        return Assessment(Comparison.MATCH, evidence=version.evidence or found)
+    return Assessment(Comparison.OTHER, evidence=found, edited=demand.version is not None)
+
+
+def machine_side(reading: Reading | None, evidence: Evidence | None) -> dict[str, Any]:
+    """Return the machine's side of a verdict, as the contract shows it; empty when nothing was seen."""
+    if reading is None:
+        return {}
+    side: dict[str, Any] = {
+        "read_at": to_text_or_none(reading.at.utc),
+        "main_program": reading.main_program,
+        "execution": reading.execution,
+        "mode": reading.mode,
+        "mode_known": reading.mode is not None,
+        "clock_synced": reading.at.synced,
+    }
+    if evidence is not None:
+        side |= {
+            "field": evidence.field,
+            "raw": evidence.raw,
+            "extractor": evidence.extractor,
+            "source_time": to_text_or_none(evidence.source_time),
+            "quality": evidence.quality,
+        }
+    return side
+
+
+def is_fresh(reading: Reading | None, machine: Machine, now: Stamp) -> bool:
+    """Tell whether a reading is still evidence."""
+    return reading is not None and 0 <= now.since(reading.at) <= machine.fresh_for

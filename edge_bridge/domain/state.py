@@ -1,0 +1,162 @@
+"""What the gateway knows: every row is kept in memory while it matters, and committed with the events that changed it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from edge_bridge.domain.card import Card
+from edge_bridge.domain.ecn import Ecn
+from edge_bridge.domain.instant import Milliseconds, Stamp
+from edge_bridge.domain.kept import Kept
+from edge_bridge.domain.obligation import Obligation
+from edge_bridge.domain.reading import Reading
+from edge_bridge.domain.routing import Demand
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """The register's row for one program on one machine: the version in force, since when, by which ECN.
+
+    baseline: the origin whose baseline it came with, or None. matched: UTC ms of the last confirmed match under this
+    requirement. outdated_since: since when a version that does not match is being run.
+    """
+
+    demand: Demand
+    since: Stamp
+    baseline: str | None = None
+    unmet_since: Milliseconds | None = None
+    matched: Milliseconds | None = None
+    matched_version: str | None = None
+    outdated_since: Stamp | None = None
+    seen: str | None = None
+
+    @property
+    def key(self) -> str:
+        """Where it is kept."""
+        return register_key(self.demand.machine, self.demand.key)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A stretch of production with one program version, UTC ms; `until` None while it goes on."""
+
+    program: str
+    version: str | None
+    since: Milliseconds
+    until: Milliseconds | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """Whether a variable and the selected program belong together: which program, what the variables said, has it run.
+
+    bound: fields whose value changed while this program was selected. running: it was running at the last reading.
+    ran: it was seen running at an earlier reading of this selection, so it has had time to write its version.
+    """
+
+    program: str | None = None
+    values: dict[str, str] = field(default_factory=dict)
+    bound: tuple[str, ...] = ()
+    running: bool = False
+    ran: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MachineState:
+    """What is known of one machine. `reading`: the last good one. `view`: what it showed when its baseline was taken."""
+
+    id: str
+    configured: Stamp
+    reachable: bool | None = None
+    since: Milliseconds | None = None
+    error: str = ""
+    reading: Reading | None = None
+    binding: Binding = field(default_factory=Binding)
+    runs: tuple[Run, ...] = ()
+    baseline_pending: bool = False
+    view: tuple[str | None, bool] | None = None
+    lost: Stamp | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """What is known of one ECN source: first configured, first scan done, lost since."""
+
+    id: str
+    configured: Stamp
+    scanned: Stamp | None = None
+    lost: Stamp | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FileMemory:
+    """The last content processed under one path, so that it is not processed twice."""
+
+    source: str
+    file: str
+    sha256: str
+    at: Stamp
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """When a route was first configured: what was released before fills the register only."""
+
+    id: str
+    configured: Stamp
+
+
+@dataclass(frozen=True, slots=True)
+class CommandAnswer:
+    """What a command was answered; the same id again repeats it and does nothing."""
+
+    id: str
+    ok: bool
+    reason: str
+    at: Stamp
+
+
+KINDS: Mapping[str, type[Any]] = {
+    "ecn": Ecn,
+    "requirement": Requirement,
+    "obligation": Obligation,
+    "card": Card,
+    "machine": MachineState,
+    "source": SourceState,
+    "file": FileMemory,
+    "known": Known,
+    "command": CommandAnswer,
+}
+
+
+@dataclass(slots=True)
+class State:
+    """All rows that matter now, by kind. Closed obligations and cards are history: committed, not held."""
+
+    ecn: Kept[Ecn] = field(default_factory=Kept)
+    requirement: Kept[Requirement] = field(default_factory=Kept)
+    obligation: Kept[Obligation] = field(default_factory=Kept)
+    card: Kept[Card] = field(default_factory=Kept)
+    machine: Kept[MachineState] = field(default_factory=Kept)
+    source: Kept[SourceState] = field(default_factory=Kept)
+    file: Kept[FileMemory] = field(default_factory=Kept)
+    known: Kept[Known] = field(default_factory=Kept)
+    command: Kept[CommandAnswer] = field(default_factory=Kept)
+
+    @classmethod
+    def of(cls, rows: Mapping[str, Mapping[str, Any]]) -> State:
+        """Return the state that was committed."""
+        return cls(**{kind: Kept(rows.get(kind, {})) for kind in KINDS})
+
+    def take_changes(self) -> dict[str, dict[str, Any]]:
+        """Return and reset what changed, by kind and key; a deleted row is None."""
+        changes = {kind: getattr(self, kind).take_changes() for kind in KINDS}
+        return {kind: rows for kind, rows in changes.items() if rows}
+
+
+def register_key(machine: str, program: str) -> str:
+    """Return the key of a program on a machine."""
+    return f"{machine}|{program}"
