@@ -1,0 +1,75 @@
+"""What went wrong with a server, in one sentence a technician understands, and what to do about it."""
+
+from __future__ import annotations
+
+import socket
+
+from asyncua import ua
+from asyncua.ua.uaerrors import UaError, UaStatusCodeError
+
+from edge_bridge.errors import AdapterError, RefusedError
+
+_CREDENTIALS = {
+    "BadIdentityTokenRejected",
+    "BadIdentityTokenInvalid",
+    "BadUserAccessDenied",
+    "BadUserSignatureInvalid",
+}
+_POLICY = {"BadSecurityPolicyRejected", "BadSecurityModeRejected", "BadSecurityModeInsufficient"}
+_HINTS = {
+    "BadTooManySessions": "close other clients on this control, or raise its number of sessions; a stale one is freed "
+    "after its timeout",
+    "BadMaxConnectionsReached": "close other clients on this control",
+    "BadTcpEndpointUrlInvalid": "check the path after the port in `endpoint`",
+    "BadServerHalted": "wait until the control has started, or look at its OPC UA settings",
+    "BadShutdown": "the control is shutting down",
+    "BadTooManyOperations": "the server takes fewer nodes in one request than it says",
+}
+_LOST = {"BadSessionIdInvalid", "BadSessionClosed", "BadSecureChannelClosed", "BadSecureChannelIdInvalid"}
+
+ERRORS = (OSError, TimeoutError, UaError)
+"""What asyncua raises when a server cannot be reached, goes away, refuses, or answers nonsense."""
+
+
+def explained(error: Exception, endpoint: str, timeout: float) -> AdapterError:
+    """Return the AdapterError for one of ERRORS; a RefusedError where trying again is of no use. timeout: seconds."""
+    if isinstance(error, UaStatusCodeError):
+        return _status(ua.StatusCode(error.code).name, endpoint)
+    if isinstance(error, TimeoutError):
+        return AdapterError(
+            f"no answer from {endpoint} within {timeout:g} s",
+            "check that the control is on and not overloaded, and the network to it",
+        )
+    if isinstance(error, ConnectionRefusedError):
+        return AdapterError(
+            f"nothing listens at {endpoint}", "switch OPC UA on at the control, and check the port and its firewall"
+        )
+    if isinstance(error, socket.gaierror):
+        return AdapterError(f"the host in {endpoint} is unknown", "check its spelling, or write the IP address")
+    if isinstance(error, ConnectionError):
+        return AdapterError(f"{endpoint} closed the connection", "the control may be restarting")
+    if isinstance(error, OSError):
+        return AdapterError(
+            f"{endpoint} cannot be reached: {error.strerror or error}", "check the address, the cable and the route"
+        )
+    if "No matching endpoints" in str(error):  # asyncua has no type of its own for it
+        return RefusedError(
+            f"{endpoint} does not accept connections without encryption",
+            "allow them at the control where the network may be trusted, or wait for certificates",
+        )
+    return AdapterError(f"{endpoint} gave an answer that cannot be understood: {error}", "check that it is OPC UA")
+
+
+def _status(name: str, endpoint: str) -> AdapterError:
+    if name in _CREDENTIALS:
+        return RefusedError(
+            f"{endpoint} refused the user ({name})",
+            "check `username` and `password_credential`, and the user's rights at the control",
+        )
+    if name in _POLICY:
+        return RefusedError(
+            f"{endpoint} refused the security policy ({name})", "check `security` and the control's OPC UA settings"
+        )
+    if name in _LOST:
+        return AdapterError(f"{endpoint} closed the session ({name})", "the control may be restarting")
+    return AdapterError(f"{endpoint} answered {name}", _HINTS.get(name, "look at the control's OPC UA settings"))

@@ -1,0 +1,54 @@
+"""Which nodes one machine needs, in the order in which they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from adapters.opcua.decode import Layout, Wanted
+from adapters.opcua.notation import Identifier, NodeReference, parse
+from adapters.opcua.options import NodeOptions, NodesOptions, OpcUaOptions
+from adapters.opcua.profile import Settings
+from edge_bridge.errors import ConfigError
+from edge_bridge.strict_yaml import Key, Section
+
+
+def lay_out(machine: str, options: OpcUaOptions, settings: Settings, given: Mapping[str, Any]) -> Layout:
+    """Return the layout of a machine. Raises ConfigError with the key where a node is missing or stands in no namespace."""
+    section = given if isinstance(given, Section) else None
+
+    def refuse(key: Key, what: str, hint: str) -> ConfigError:
+        return ConfigError(what, hint, key=key, where=section.where(key) if section else "")
+
+    def reference(key: Key, node: str) -> NodeReference:
+        try:
+            found = parse(node)
+        except ValueError as error:
+            raise refuse(key, f"`{key[-1]}`: {error}", f"found {node!r}") from None
+        if isinstance(found, Identifier) and found.namespace is None and settings.namespace is None:
+            what = f"{node!r} does not say its namespace, and profile {options.profile} has none"
+            raise refuse(key, what, f"write nsu=URI;s={node}, or set `namespace`")
+        return found
+
+    wanted = []
+    for key, field, node in _nodes(settings.nodes):
+        if node.node is None:
+            raise refuse(key, f"`{key[1]}` has no node", "add `node: …`, or write the node after the colon")
+        words = getattr(node, "map", {})
+        wanted.append(Wanted(field, node.node, reference(key, node.node), words))
+    for index, entry in enumerate(options.version):
+        if entry.variable is not None:
+            key = ("version", index, "variable")
+            wanted.append(Wanted("version", entry.variable.strip(), reference(key, entry.variable), entry=entry))
+    if not wanted:
+        raise refuse(("nodes",), "no node is named", "add `nodes:` with at least `main_program`, or choose a profile")
+    return Layout(machine, tuple(wanted), options.version, exact_names=options.names == "exact")
+
+
+def _nodes(nodes: NodesOptions) -> Iterator[tuple[Key, str, NodeOptions]]:
+    for field in ("main_program", "active_program", "program_path", "execution", "mode"):
+        node: NodeOptions | None = getattr(nodes, field)
+        if node is not None:
+            yield ("nodes", field), field, node
+    for index, flag in enumerate(nodes.test or ()):
+        yield ("nodes", "test", index), "test", flag

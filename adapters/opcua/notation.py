@@ -1,0 +1,84 @@
+"""How people write a node: the standard's own notation, a bare id in the profile's namespace, or a browse path."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+# OPC 10000-6 5.3.1.10: an identifier is i= (number), s= (text), g= (GUID) or b= (base 64), after an optional namespace.
+_IDENTIFIER = re.compile(r"(?P<kind>[isgb])=(?P<value>.+)", re.DOTALL)
+_BY_URI = re.compile(r"nsu=(?P<uri>[^;]+);(?P<rest>.*)", re.DOTALL)
+_BY_INDEX = re.compile(r"ns=(?P<index>\d{1,5});(?P<rest>.*)", re.DOTALL)
+_GUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+_BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
+_PATH = "/0:Objects"
+_STEP = re.compile(r"(?P<index>\d{1,5}):(?P<name>.+)", re.DOTALL)
+LARGEST_NUMBER = 2**32 - 1  # a numeric identifier is a UInt32
+
+
+@dataclass(frozen=True, slots=True)
+class Identifier:
+    """A node by its identifier, such as `i=2258` or `s=Main`; namespace: a URI, an index, or None for the profile's."""
+
+    identifier: str
+    namespace: str | int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BrowsePath:
+    """A node by its way from the Objects folder: (namespace index, browse name) for each step."""
+
+    steps: tuple[tuple[int, str], ...]
+
+
+NodeReference = Identifier | BrowsePath
+
+
+def parse(text: str) -> NodeReference:
+    """Return what `text` names. Raises ValueError that says how a node is written.
+
+    `nsu=URI;s=…`, `ns=2;i=…`, `i=…` (namespace 0), `/0:Objects/2:Foo/2:Bar`; anything else is a string id in the profile's
+    namespace, such as `/Channel/State/progStatus`.
+    """
+    text = text.strip()
+    if not text:
+        raise ValueError("a node is missing: write nsu=URI;s=Name, a string id, or /0:Objects/2:Folder/2:Name")
+    if text == _PATH or text.startswith(_PATH + "/"):
+        return BrowsePath(_steps(text.removeprefix(_PATH)))
+    for pattern, given in ((_BY_URI, "uri"), (_BY_INDEX, "index")):
+        if found := pattern.fullmatch(text):
+            namespace: str | int = int(found["index"]) if given == "index" else found["uri"]
+            return Identifier(_identifier(found["rest"]), namespace)
+    if text.startswith(("nsu=", "ns=")):
+        raise ValueError("a node with a namespace is written nsu=URI;s=Name, nsu=URI;i=123, ns=2;s=Name or ns=2;i=123")
+    if re.match(r"[isgb]=", text):
+        return Identifier(_identifier(text), 0)
+    return Identifier(f"s={text}", None)
+
+
+def _identifier(text: str) -> str:
+    """Return the identifier when it is one. asyncua accepts some that no server can know."""
+    found = _IDENTIFIER.fullmatch(text)
+    if not found:
+        raise ValueError("an identifier is i=123, s=Text, g=GUID or b=Base64, after the namespace")
+    value, kind = found["value"], found["kind"]
+    right = {
+        "i": value.isascii() and value.isdigit() and int(value) <= LARGEST_NUMBER,
+        "s": True,
+        "g": bool(_GUID.fullmatch(value)),
+        "b": bool(_BASE64.fullmatch(value)),
+    }
+    if not right[kind]:
+        raise ValueError(f"{text!r} is not an identifier: i= takes a number, g= a GUID, b= base 64")
+    return text
+
+
+def _steps(text: str) -> tuple[tuple[int, str], ...]:
+    """Return the steps below Objects. A slash inside a browse name cannot be written here: use the node id then."""
+    steps = []
+    for part in text.removeprefix("/").split("/"):
+        found = _STEP.fullmatch(part)
+        if not found:
+            raise ValueError("each step of a browse path is INDEX:Name, such as /0:Objects/2:Machine/2:Program")
+        steps.append((int(found["index"]), found["name"]))
+    return tuple(steps)

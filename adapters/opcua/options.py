@@ -1,0 +1,166 @@
+"""What an OPC UA machine's file may say, and what a profile may say about its nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, Field
+
+from adapters.opcua.notation import parse
+from edge_bridge.domain.reading import Execution, Mode
+from edge_bridge.errors import ConfigError
+from edge_bridge.options import ControllerOptions, Credential, Duration, Options, YesNo
+from edge_bridge.strict_yaml import Section
+
+DEFAULT_PORT = 4840
+
+
+def _endpoint(value: object) -> str:
+    """Return an endpoint that asyncua can use: with a port, and without a password."""
+    text = str(value).strip()
+    try:
+        url = urlsplit(text)
+        port = url.port
+    except ValueError:
+        raise ValueError("not an address, such as opc.tcp://192.168.10.21:4840") from None
+    if url.scheme != "opc.tcp" or not url.hostname:
+        raise ValueError(
+            "an OPC UA address starts with opc.tcp:// and names a host, such as opc.tcp://192.168.10.21:4840"
+        )
+    if url.username is not None or url.password is not None:
+        raise ValueError("user and password do not belong in the address: use `username` and `password_credential`")
+    host = f"[{url.hostname}]" if ":" in url.hostname else url.hostname
+    return url._replace(netloc=f"{host}:{port or DEFAULT_PORT}").geturl()
+
+
+def _node(value: object) -> object:
+    """Refuse what is no node notation; keep the text, which people recognise."""
+    parse(str(value))
+    return str(value).strip()
+
+
+def _as_section(value: object) -> object:
+    """Let `execution: NODE` stand for `execution: {node: NODE}`."""
+    return {"node": value} if isinstance(value, str) else value
+
+
+def _as_list(value: object) -> object:
+    """Let `test: NODE` stand for a list of one."""
+    if value is None or isinstance(value, (list, tuple)):
+        return value
+    return [value]
+
+
+NodeText = Annotated[str, BeforeValidator(_node)]
+"""A node as the technician wrote it; its notation is right."""
+
+
+class NodeOptions(Options):
+    """One node. `sure`, `source` and `unconfirmed` are a profile's own record of what is known, and from where."""
+
+    node: NodeText | None = Field(
+        None, description="nsu=URI;s=…, a string id in the profile's namespace, or a browse path"
+    )
+    sure: Literal["confirmed", "unconfirmed"] = Field("confirmed", description="whether a source was found for it")
+    source: str = Field("", description="where it is known from")
+
+
+class ExecutionOptions(NodeOptions):
+    """The node of the execution, and what its raw values mean."""
+
+    map: dict[str, Execution] = Field(default_factory=dict, description="raw value to word; `default` for all others")
+    unconfirmed: tuple[str, ...] = Field((), description="raw values whose meaning nobody has confirmed yet")
+
+
+class ModeOptions(NodeOptions):
+    """The node of the operating mode, and what its raw values mean."""
+
+    map: dict[str, Mode] = Field(default_factory=dict, description="raw value to word; `default` for all others")
+    unconfirmed: tuple[str, ...] = Field((), description="raw values whose meaning nobody has confirmed yet")
+
+
+class TestOptions(NodeOptions):
+    """A node that says whether a program is only tried: program test, dry run."""
+
+    __test__ = False  # pytest must not take it for a test
+    map: dict[str, YesNo] = Field(
+        default_factory=dict, description="raw value to true or false; `default` for all others"
+    )
+    unconfirmed: tuple[str, ...] = Field((), description="raw values whose meaning nobody has confirmed yet")
+
+
+PlainNode = Annotated[NodeOptions | None, BeforeValidator(_as_section)]
+ExecutionNode = Annotated[ExecutionOptions | None, BeforeValidator(_as_section)]
+ModeNode = Annotated[ModeOptions | None, BeforeValidator(_as_section)]
+TestNode = Annotated[TestOptions, BeforeValidator(_as_section)]
+
+
+class NodesOptions(Options):
+    """Which node holds what. A field without a node is not known of this machine."""
+
+    main_program: PlainNode = Field(None, description="the selected main program")
+    active_program: PlainNode = Field(None, description="the program being executed, subprograms too")
+    program_path: PlainNode = Field(None, description="the main program's path")
+    execution: ExecutionNode = Field(None, description="what the control does with the program")
+    mode: ModeNode = Field(None, description="the operating mode")
+    test: Annotated[tuple[TestNode, ...] | None, BeforeValidator(_as_list)] = Field(
+        None, description="one node or a list: any that is true means that nothing is produced"
+    )
+
+
+class LimitsOptions(Options):
+    """What the control's server bears."""
+
+    session_timeout: Duration = Field(
+        60_000, description="after how long without us the server frees our session", ge=1000
+    )
+    sessions: str = Field("", description="how many sessions the control allows, all clients together")
+    sampling: tuple[Duration, ...] = Field((), description="sampling intervals the control allows, for subscriptions")
+    sure: Literal["confirmed", "unconfirmed"] = "confirmed"
+    source: str = ""
+
+
+class OpcUaOptions(ControllerOptions):
+    """What an OPC UA machine's file may say."""
+
+    endpoint: Annotated[str, BeforeValidator(_endpoint)] = Field(
+        description="opc.tcp://HOST:PORT, port 4840 by default"
+    )
+    allow_insecure: YesNo = Field(False, description="accept a connection without encryption: must be said explicitly")
+    security: Literal["Basic256Sha256", "Aes128_Sha256_RsaOaep", "Aes256_Sha256_RsaPss", "None"] = Field(
+        "Basic256Sha256", description="encryption; None only with allow_insecure: true"
+    )
+    username: str | None = Field(None, description="user on the control; none: anonymous")
+    password_credential: Credential | None = Field(
+        None, description="the name of the credential that holds the password"
+    )
+    namespace: str | None = Field(None, description="URI in which bare string ids stand; default: the profile's")
+    nodes: NodesOptions = Field(default_factory=NodesOptions, description="which node holds what; adds to the profile")
+    limits: LimitsOptions = Field(
+        default_factory=LimitsOptions, description="what the server bears; adds to the profile"
+    )
+
+
+def check(options: OpcUaOptions, given: Mapping[str, Any]) -> None:
+    """Refuse what no connection may be built from. Raises ConfigError with the key; fails closed on security."""
+    section = given if isinstance(given, Section) else None
+
+    def refuse(key: str, what: str, hint: str) -> ConfigError:
+        return ConfigError(f"`{key}`: {what}", hint, key=(key,), where=section.where((key,)) if section else "")
+
+    if options.security != "None":
+        raise refuse(
+            "security",
+            f"{options.security} needs certificates, which this release cannot use yet",
+            "in a network you trust, write `security: None` and `allow_insecure: true`; otherwise wait for certificates",
+        )
+    if not options.allow_insecure:
+        raise refuse(
+            "security",
+            "None sends everything in the clear, readable and changeable by anyone in between",
+            "if this network may be trusted, add `allow_insecure: true`",
+        )
+    if options.password_credential is not None and options.username is None:
+        raise refuse("password_credential", "a password without a user", "add `username`, or remove this line")

@@ -1,0 +1,189 @@
+"""One connection to one server: opened step by step, read from, kept alive, closed on every way out. It never writes."""
+
+from __future__ import annotations
+
+import logging
+from asyncio import timeout as time_box
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+
+from asyncua import ua
+from asyncua.client.client import Client
+from asyncua.ua.attribute_ids import AttributeIds
+from asyncua.ua.object_ids import ObjectIds
+
+from adapters.opcua.failure import ERRORS, explained
+from edge_bridge.domain.instant import Milliseconds
+from edge_bridge.errors import AdapterError, RefusedError
+from edge_bridge.ports import Clock
+
+CHANNEL_LIFETIME: Milliseconds = 600_000  # asked of the server; a dead gateway's channel is freed after that
+CLOSING_SECONDS = 1.0  # an orderly farewell may take this long; then the socket is cut
+RENEW_AFTER = 0.75  # of the channel's lifetime: OPC 10000-4 5.5.2.1
+KEEP_ALIVE_AFTER = 0.5  # of the session's timeout
+_MAX_NODES_PER_READ = ua.NodeId(ua.Int32(ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerRead))
+_NAMESPACE_ARRAY = ua.NodeId(ua.Int32(ObjectIds.Server_NamespaceArray))
+_SERVER_STATE = ua.NodeId(ua.Int32(ObjectIds.Server_ServerStatus_State))
+
+Batches = tuple[ua.ReadParameters, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How to get in. Seconds for one answer; milliseconds for the session that we ask for."""
+
+    endpoint: str
+    timeout: float
+    session_timeout: Milliseconds
+    username: str | None = None
+    password: str | None = None
+
+
+class Session:
+    """An open session. Every call is answered within the access's timeout or raises AdapterError."""
+
+    def __init__(self, client: Client, access: Access, clock: Clock) -> None:
+        self._client = client
+        self._access = access
+        self._clock = clock
+        self._renewed: Milliseconds = 0
+        self.max_nodes_per_read = 0
+        """How many nodes the server takes in one request; 0 when it does not limit them."""
+
+    async def open(self) -> None:
+        """Open socket, channel and session, and ask how many nodes may be read at once.
+
+        Step by step instead of asyncua's own `connect`, which would start three tasks that read once a second, look
+        for stale subscriptions twice a second, and log tracebacks after a loss.
+        """
+        client = self._client
+        with self._explaining():
+            await client.connect_socket()
+            await client.send_hello()
+            await client.open_secure_channel()
+            self._renewed = self._clock.now().boottime
+            await client.create_session()
+            await self._log_in()
+            limit = (await client.uaclient.read(_parameters([_MAX_NODES_PER_READ])))[0]
+        if limit.StatusCode is None or limit.StatusCode.is_good():
+            found = limit.Value.Value if limit.Value is not None else None
+            self.max_nodes_per_read = found if isinstance(found, int) else 0
+
+    async def _log_in(self) -> None:
+        try:
+            await self._client.activate_session(username=self._access.username, password=self._access.password)
+        except (
+            ValueError,
+            AttributeError,
+        ) as error:  # asyncua: the certificate is missing, or `cryptography` refuses it
+            raise RefusedError(
+                f"{self._access.endpoint} wants the password encrypted for a certificate that cannot be used",
+                "let the control accept this user without encryption, or renew its certificate",
+            ) from error
+
+    @property
+    def keep_alive_every(self) -> Milliseconds:
+        """Within this time the server must hear from us; it may have granted less than we asked for."""
+        return max(1000, int(self._client.session_timeout * KEEP_ALIVE_AFTER))
+
+    def prepared(self, nodes: Sequence[ua.NodeId]) -> Batches:
+        """Return the Read requests for these nodes: one, or as many as the server's limit makes necessary."""
+        size = self.max_nodes_per_read or len(nodes) or 1
+        return tuple(_parameters(nodes[start : start + size]) for start in range(0, len(nodes), size))
+
+    async def read(self, batches: Batches) -> list[ua.DataValue]:
+        """Return the values of prepared requests, in the order of their nodes."""
+        await self._renew()
+        values: list[ua.DataValue] = []
+        for parameters in batches:
+            with self._explaining():
+                found = await self._client.uaclient.read(parameters)
+            if len(found) != len(parameters.NodesToRead):  # OPC 10000-4 5.10.2.2: one result for each node
+                asked = len(parameters.NodesToRead)
+                raise AdapterError(
+                    f"{self._access.endpoint} answered {len(found)} of {asked} values", "update its server"
+                )
+            values += found
+        return values
+
+    async def keep_alive(self) -> None:
+        """Let the server hear from us between two slow polls."""
+        await self.read((_parameters([_SERVER_STATE]),))
+
+    async def namespaces(self) -> list[str]:
+        """Return the server's namespace URIs, by index."""
+        (found,) = await self.read((_parameters([_NAMESPACE_ARRAY]),))
+        uris = found.Value.Value if found.Value is not None else None
+        return [str(uri) for uri in uris] if isinstance(uris, list) else []
+
+    async def translate(self, paths: Sequence[ua.BrowsePath]) -> list[ua.BrowsePathResult]:
+        """Return where browse paths lead, one request each: servers limit these too, and it happens at connect only."""
+        results: list[ua.BrowsePathResult] = []
+        for path in paths:
+            with self._explaining():
+                results += await self._client.uaclient.translate_browsepaths_to_nodeids([path])
+        return results
+
+    async def close(self) -> None:
+        """Free the session on the server; a server that does not answer cannot hold us up."""
+        protocol = self._client.uaclient.protocol
+        transport = protocol.transport if protocol is not None else None
+        try:
+            async with time_box(CLOSING_SECONDS):
+                await self._client.disconnect()
+        except TimeoutError:
+            pass  # the server hangs: it frees the session by itself after its timeout
+        finally:
+            self._client.disconnect_socket()
+            if transport is not None:
+                transport.abort()  # what is still unsent would keep the socket open
+            await self._clock.sleep(0)  # the event loop closes a cut socket in its next round
+
+    async def _renew(self) -> None:
+        """Renew the channel's token in good time."""
+        now = self._clock.now().boottime
+        if now - self._renewed > self._client.secure_channel_timeout * RENEW_AFTER:
+            with self._explaining():
+                await self._client.open_secure_channel(renew=True)
+            self._client.uaclient.revolve_security_token()
+            self._renewed = now
+
+    @contextmanager
+    def _explaining(self) -> Iterator[None]:
+        try:
+            yield
+        except ERRORS as error:
+            raise explained(error, self._access.endpoint, self._access.timeout) from error
+
+
+@asynccontextmanager
+async def opened(access: Access, clock: Clock) -> AsyncIterator[Session]:
+    """Yield an open session and close it on every way out. Raises AdapterError or RefusedError."""
+    _quieten()
+    client = Client(access.endpoint, timeout=access.timeout)  # a new one each time: a used one can hang
+    client.name = client.description = "edge-bridge"
+    client.application_uri = "urn:edge-bridge"
+    client.session_timeout = access.session_timeout
+    client.secure_channel_timeout = CHANNEL_LIFETIME
+    session = Session(client, access, clock)
+    try:
+        await session.open()
+        yield session
+    finally:
+        await session.close()
+
+
+def _parameters(nodes: Sequence[ua.NodeId]) -> ua.ReadParameters:
+    return ua.ReadParameters(
+        MaxAge=0.0,
+        TimestampsToReturn=ua.TimestampsToReturn.Source,
+        NodesToRead=[ua.ReadValueId(NodeId=node, AttributeId=AttributeIds.Value) for node in nodes],
+    )
+
+
+def _quieten() -> None:
+    """Keep asyncua's tracebacks out of the log: what they tell is raised here as well, once and in words."""
+    logger = logging.getLogger("asyncua")
+    if logger.level == logging.NOTSET:  # a developer who asked for them gets them
+        logger.setLevel(logging.CRITICAL + 1)

@@ -1,0 +1,281 @@
+"""A simulated control with a real OPC UA server: obeys command lines on stdin, for tests, demo and trying settings."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from asyncua import ua
+from asyncua.common.callback import CallbackType
+from asyncua.common.utils import ServiceError
+from asyncua.crypto.permission_rules import User, UserRole
+from asyncua.server.binary_server_asyncio import BinaryServer
+from asyncua.server.internal_server import InternalServer
+from asyncua.server.server import Server
+from asyncua.server.user_managers import UserManager
+from asyncua.ua.object_ids import ObjectIds
+from asyncua.ua.status_codes import StatusCodes
+
+from adapters.simulated.machine import PLAIN, SINUMERIK, Codes, CommandError, Machine
+
+HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How one make of control publishes a machine: its folder, namespace, node ids by field, and numbers."""
+
+    folder: str
+    namespace: str
+    codes: Codes
+    ids: dict[str, str]
+
+
+DIALECTS = {
+    "sinumerik": Dialect(
+        "Sinumerik",
+        "SinumerikVarProvider",
+        SINUMERIK,
+        {
+            "main_program": "/Channel/ProgramInfo/selectedWorkPProg",
+            "active_program": "/Channel/ProgramInfo/workPandProgName",
+            "execution": "/Channel/State/progStatus",
+            "mode": "/Bag/State/opMode",
+            "test": "/Channel/ProgramModification/progTestActive",
+            "dry_run": "/Channel/ProgramModification/trialRunActive",
+            "version": "/Channel/Parameter/R[u1,90]",
+        },
+    ),
+    "generic": Dialect(
+        "Machine",
+        "urn:simulated:machine",
+        PLAIN,
+        {
+            "main_program": "Main",
+            "active_program": "Active",
+            "execution": "Status",
+            "mode": "Mode",
+            "test": "Test",
+            "dry_run": "DryRun",
+            "version": "Version",
+        },
+    ),
+}
+
+_PARSERS: dict[str, Callable[[str], ua.Variant]] = {
+    "int": lambda text: ua.Variant(int(text), ua.VariantType.Int32),
+    "float": lambda text: ua.Variant(float(text), ua.VariantType.Double),
+    "bool": lambda text: ua.Variant(text == "true", ua.VariantType.Boolean),
+    "text": lambda text: ua.Variant(text.replace("\\0", "\0"), ua.VariantType.String),
+    "array": lambda text: ua.Variant(text.split(","), ua.VariantType.String),
+    "null": lambda text: ua.Variant(),
+}
+
+
+class OnlyUser(UserManager):
+    """Lets one user in; anonymous clients and wrong passwords are refused."""
+
+    def __init__(self, name: str, password: str) -> None:
+        self._known = (name, password)
+
+    def get_user(
+        self, iserver: InternalServer, username: str | None = None, password: str | None = None, certificate: Any = None
+    ) -> User | None:
+        """Return the user when name and password are right."""
+        return User(role=UserRole.User, name=username) if (username, password) == self._known else None
+
+
+class SimulatedServer:
+    """One machine on one or more ports of this computer."""
+
+    def __init__(self, dialect: Dialect, machine: Machine, *, user: OnlyUser | None, limit: int) -> None:
+        self.machine = machine
+        self._dialect = dialect
+        self._limit = limit
+        self._only_user = user is not None
+        self._server = Server(user_manager=user)
+        self._more: list[BinaryServer] = []
+        self._nodes: dict[str, ua.NodeId] = {}
+        self._forced: set[str] = set()
+        self._reads = 0
+        self._commands: dict[str, Callable[[str], object]] = {
+            "set": self._set,
+            "bad": lambda words: self._status(words, StatusCodes.BadSensorFailure),
+            "uncertain": lambda words: self._status(words, StatusCodes.UncertainLastUsableValue),
+            "good": self._good,
+            "gone": self._gone,
+        }
+
+    async def start(self, ports: Sequence[int], *, namespaces_before: int) -> list[str]:
+        """Listen, and return the endpoints. Port 0 takes any free one."""
+        server = self._server
+        await server.init()
+        server.set_endpoint(f"opc.tcp://{HOST}:{ports[0]}")
+        server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
+        if self._only_user:
+            server.set_identity_tokens([ua.UserNameIdentityToken])
+        for number in range(namespaces_before):
+            await server.register_namespace(f"urn:simulated:other:{number}")
+        await self._add_nodes(await server.register_namespace(self._dialect.namespace))
+        await server.get_node(
+            ua.NodeId(ua.Int32(ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerRead))
+        ).write_value(ua.Variant(self._limit, ua.VariantType.UInt32))
+        server.subscribe_server_callback(CallbackType.PreRead, self._on_read)
+        await server.start()
+        assert server.bserver is not None
+        for port in ports[1:]:
+            more = BinaryServer(server.iserver, HOST, port, server.limits)
+            more.set_policies(server.bserver._policies)  # asyncua builds them in start() and has no way to ask for them
+            await more.start()
+            self._more.append(more)
+        return [f"opc.tcp://{HOST}:{binary.port}" for binary in (server.bserver, *self._more)]
+
+    async def stop(self) -> None:
+        """Stop listening."""
+        for more in self._more:
+            await more.stop()
+        await self._server.stop()
+
+    async def obey(self, line: str) -> str:
+        """Carry out one command line and return the answer, `ok …` or `error …`."""
+        name, _, words = line.partition(" ")
+        try:
+            if name == "reads":
+                return f"ok {self._reads}"
+            if name == "sessions":
+                return f"ok {len(self._server.iserver._external_sessions)}"  # asyncua does not publish it
+            if name == "status":
+                return f"ok {self.machine.status()}"
+            if name in self._commands:
+                found = self._commands[name](words)
+                if asyncio.iscoroutine(found):
+                    await found
+                return f"ok {line}"
+            self.machine.obey(line)
+            await self._publish()
+        except (CommandError, KeyError, ValueError) as error:
+            return f"error {error}"
+        return f"ok {self.machine.status()}"
+
+    async def _add_nodes(self, index: int) -> None:
+        folder = await self._server.nodes.objects.add_folder(index, self._dialect.folder)
+        values = self._values()
+        for field, identifier in self._dialect.ids.items():
+            node_id = ua.NodeId(ua.String(identifier), ua.Int16(index))
+            await folder.add_variable(node_id, ua.QualifiedName(field, index), values[field])
+            self._nodes[field] = node_id
+
+    def _values(self) -> dict[str, ua.Variant]:
+        machine = self.machine
+        return {
+            "main_program": ua.Variant(machine.main_program, ua.VariantType.String),
+            "active_program": ua.Variant(machine.active_program, ua.VariantType.String),
+            "execution": ua.Variant(machine.raw_execution, ua.VariantType.Int32),
+            "mode": ua.Variant(machine.raw_mode, ua.VariantType.Int32),
+            "test": ua.Variant(machine.test, ua.VariantType.Boolean),
+            "dry_run": ua.Variant(False, ua.VariantType.Boolean),
+            "version": ua.Variant(machine.version, ua.VariantType.String),
+        }
+
+    async def _publish(self) -> None:
+        """Write what has changed; a value keeps the time at which it last did, and a forced one stays as it is."""
+        for field, value in self._values().items():
+            if field in self._forced:
+                continue
+            node = self._server.get_node(self._nodes[field])
+            if (await node.read_data_value(raise_on_bad_status=False)).Value != value:
+                await node.write_value(value)
+
+    def _on_read(self, event: Any, _service: object) -> None:
+        """Count the clients' Read requests, and refuse those above the limit, as OPC 10000-4 5.10.2.3 says."""
+        if event.is_external:
+            self._reads += 1
+            if self._limit and len(event.request_params.NodesToRead) > self._limit:
+                raise ServiceError(StatusCodes.BadTooManyOperations)
+
+    async def _force(self, field: str, value: ua.DataValue) -> None:
+        if field not in self._nodes:
+            raise CommandError(f"unknown node {field!r}; known: {', '.join(self._nodes)}")
+        self._forced.add(field)
+        await self._server.iserver.write_attribute_value(self._nodes[field], value)
+
+    async def _set(self, words: str) -> None:
+        """`set NODE KIND:VALUE`: whatever a control might say, whether its model knows it or not."""
+        field, _, text = words.partition(" ")
+        kind, _, value = text.partition(":")
+        if kind not in _PARSERS:
+            raise CommandError(f"expected: set NODE KIND:VALUE, with KIND one of {', '.join(_PARSERS)}")
+        await self._force(field, ua.DataValue(_PARSERS[kind](value)))
+
+    async def _status(self, field: str, code: int) -> None:
+        value = self._values().get(field) if code == StatusCodes.UncertainLastUsableValue else ua.Variant()
+        await self._force(field, ua.DataValue(value, ua.StatusCode(ua.UInt32(code))))
+
+    async def _good(self, field: str) -> None:
+        self._forced.discard(field)
+        node = self._server.get_node(self._nodes[field])
+        await node.write_value(self._values()[field])
+
+    async def _gone(self, field: str) -> None:
+        self._forced.add(field)
+        await self._server.delete_nodes([self._server.get_node(self._nodes[field])])
+
+
+async def serve(arguments: argparse.Namespace) -> None:
+    """Run until stdin ends, `quit`, or SIGTERM."""
+    dialect = DIALECTS[arguments.profile]
+    machine = Machine(dialect.codes, main_program=arguments.program, version=arguments.version)
+    user = OnlyUser(arguments.user, arguments.password) if arguments.user else None
+    server = SimulatedServer(dialect, machine, user=user, limit=arguments.max_nodes_per_read)
+    ports = [arguments.port + number if arguments.port else 0 for number in range(arguments.count)]
+    print("ready", *await server.start(ports, namespaces_before=arguments.namespaces_before), flush=True)
+    obeying = asyncio.create_task(_obey_stdin(server))
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, obeying.cancel)
+    try:
+        await asyncio.wait([obeying])
+    finally:
+        await server.stop()
+
+
+async def _obey_stdin(server: SimulatedServer) -> None:
+    reader = asyncio.StreamReader()
+    loop = asyncio.get_running_loop()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    while line := (await reader.readline()).decode():
+        if line.strip() == "quit":
+            return
+        if line.strip():
+            print(await server.obey(line.strip()), flush=True)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line."""
+    found = argparse.ArgumentParser(prog="python -m adapters.simulated.opcua_server", description=__doc__)
+    found.add_argument("--port", type=int, default=0, help="0 takes any free one (default)")
+    found.add_argument("--count", type=int, default=1, help="the same machine on this many ports, for benchmarks")
+    found.add_argument("--profile", choices=sorted(DIALECTS), default="sinumerik", help="which control it looks like")
+    found.add_argument("--user", help="let only this user in (default: anyone)")
+    found.add_argument("--password", default="", help="that user's password: a simulated one, of no worth")
+    found.add_argument("--program", default="EL-100_OP10_B.MPF", help="the selected main program")
+    found.add_argument("--version", default="B", help="what the version variable holds")
+    found.add_argument("--max-nodes-per-read", type=int, default=0, help="refuse larger requests (default: no limit)")
+    found.add_argument("--namespaces-before", type=int, default=0, help="move the nodes to a later namespace index")
+    return found
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a simulated control: one line `ready ENDPOINT …` on stdout, then one answer line per command line."""
+    arguments = parser().parse_args(argv)
+    logging.getLogger("asyncua").setLevel(logging.CRITICAL + 1)  # a client that goes away is no news here
+    asyncio.run(serve(arguments))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
