@@ -1,0 +1,85 @@
+"""A folder into which a PLM exports ECNs: reads each complete file once, and says so when one cannot be read."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, ClassVar, Literal
+
+from adapters.plm_folder.blocking import BlockingCalls
+from adapters.plm_folder.folder import Folder
+from adapters.plm_folder.options import PlmFolderOptions
+from adapters.plm_folder.reading import read_file
+from adapters.plm_folder.session import TICK_SECONDS, PlmReport, Session
+from adapters.plm_folder.unreadable import Unreadable
+from adapters.plm_folder.watch import inotify, is_network
+from edge_bridge.domain.ecn import EcnDraft
+from edge_bridge.errors import AdapterError, ConfigError
+from edge_bridge.options import read_options
+from edge_bridge.ports import Clock
+
+_CONNECT_TIMEOUT = 5.0  # seconds
+
+
+class PlmFolderAdapter:
+    """One PLM folder. Delivers EcnNotice, FileRejected and one ScanDone per connection."""
+
+    delivers: ClassVar[Literal["readings", "ecns"]] = "ecns"
+    Options: ClassVar[type[PlmFolderOptions]] = PlmFolderOptions
+
+    def __init__(self, name: str, options: Mapping[str, Any], clock: Clock) -> None:
+        """Check the options; nothing outside is touched. Raises ConfigError."""
+        self.name = name
+        self.options = read_options(PlmFolderOptions, options)
+        self._clock = clock
+        self._calls = BlockingCalls()
+        if self.options.quarantine is not None and self.options.quarantine / name == self.options.path:
+            raise ConfigError("copies of unreadable files would land in `path`", "choose another", key=("quarantine",))
+
+    def read(self, name: str, data: bytes) -> tuple[EcnDraft, ...]:
+        """Return what these bytes would be read as. Raises AdapterError with the reason and the fix."""
+        try:
+            return read_file(data, self.options)
+        except Unreadable as error:
+            place = f"{name}: {error.where}" if error.where else name
+            raise AdapterError(f"{place}: {error.what}", error.hint) from error
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncIterator[AsyncIterator[PlmReport]]:
+        """Enter = the folder could be listed. Raises AdapterError when it is not there, cannot be read or does not answer."""
+        folder = Folder(self.options.path, self.options.file_name)
+        await self._calls.run(_CONNECT_TIMEOUT, folder.check)
+        polling = await self._calls.run(_CONNECT_TIMEOUT, self._must_poll)
+        session = Session(self.name, self.options, folder, self._clock, self._calls, polling=polling)
+        async with AsyncExitStack() as stack:
+            if not polling:
+                stack.enter_context(inotify(self.options.path, session))
+            await session.start()  # after the watch was set: what arrives in between is seen twice, never missed
+            await stack.enter_async_context(_ticking(session, self._clock))
+            yield session
+
+    def _must_poll(self) -> bool:
+        if self.options.watch == "auto":
+            return is_network(self.options.path)
+        return self.options.watch == "poll"
+
+
+@asynccontextmanager
+async def _ticking(session: Session, clock: Clock) -> AsyncIterator[None]:
+    """Wake the session twice a second."""
+
+    async def tick() -> None:
+        while True:
+            await clock.sleep(TICK_SECONDS)
+            session.tick()
+
+    task = asyncio.create_task(tick())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+
+
+__all__ = ["PlmFolderAdapter", "PlmFolderOptions"]

@@ -1,0 +1,56 @@
+"""Calls that a dead network share can hang: each in a thread that nobody has to wait for."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar, TypeVarTuple
+
+from adapters.plm_folder.unreadable import Unreadable
+from edge_bridge.errors import AdapterError
+
+Arguments = TypeVarTuple("Arguments")
+Result = TypeVar("Result")
+_HINT = "check the network and the file server"
+
+
+class BlockingCalls:
+    """Runs one call at a time in a daemon thread. A hung one is not repeated: that would only hang another thread."""
+
+    def __init__(self) -> None:
+        self._last: asyncio.Future[Any] | None = None
+
+    async def run(self, timeout: float, call: Callable[[*Arguments], Result], *args: *Arguments) -> Result:
+        """Return the call's result, or raise what it raised. Raises AdapterError after `timeout` seconds."""
+        loop = asyncio.get_running_loop()
+        if self._last is not None and self._last.get_loop() is loop:
+            await _wait(self._last, timeout)
+        future: asyncio.Future[Result] = loop.create_future()
+        future.add_done_callback(lambda done: done.exception())  # it may end when nobody waits for it any more
+        self._last = future
+        thread = threading.Thread(target=_run, args=(future, call, args), name="plm-folder", daemon=True)
+        thread.start()
+        await _wait(future, timeout)
+        return future.result()
+
+
+async def _wait(future: asyncio.Future[Any], timeout: float) -> None:
+    """Wait without cancelling: the thread cannot be cancelled either."""
+    await asyncio.wait({future}, timeout=timeout)
+    if not future.done():
+        raise AdapterError(f"the folder does not answer (waited {timeout:g} s)", _HINT)
+
+
+def _run(future: asyncio.Future[Result], call: Callable[[*Arguments], Result], args: tuple[*Arguments]) -> None:
+    settle = partial[None](future.set_exception, AdapterError("the look at the folder failed", _HINT))
+    try:
+        settle = partial(future.set_result, call(*args))
+    except (AdapterError, OSError, Unreadable) as error:
+        settle = partial(future.set_exception, error)
+    finally:
+        try:
+            future.get_loop().call_soon_threadsafe(settle)
+        except RuntimeError:
+            pass  # the loop was closed while the share hung

@@ -1,0 +1,81 @@
+"""Which header of the file holds which column of an ECN: the site's `columns:`, then the names that are usual."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Literal, get_args
+
+from adapters.plm_folder.unreadable import Unreadable
+from edge_bridge import strict_yaml
+
+Column = Literal[
+    "number",
+    "status",
+    "released",
+    "effective_from",
+    "title",
+    "category",
+    "designer",
+    "part",
+    "drawing",
+    "revision",
+    "program",
+    "version",
+    "sha256",
+    "machines",
+    "stage",
+    "supersedes",
+]
+COLUMNS: tuple[str, ...] = get_args(Column)
+REQUIRED = ("number", "status")
+ITEM_COLUMNS = ("part", "drawing", "revision", "program", "version", "sha256", "machines")
+HEAD_COLUMNS = tuple(column for column in COLUMNS if column not in ITEM_COLUMNS)
+_DECORATION = str.maketrans("", "", " \t\r\n_-./:#*\u3000")
+_MOST_SHOWN = 20
+
+
+def plain(name: str) -> str:
+    """Return a header as it is compared: width, case and punctuation do not matter."""
+    return unicodedata.normalize("NFKC", name).casefold().translate(_DECORATION)
+
+
+@cache
+def usual_names() -> Mapping[str, tuple[str, ...]]:
+    """Return the names that are understood without configuration, by column."""
+    section = strict_yaml.load(Path(__file__).with_name("columns.yaml"))
+    return {column: tuple(section[column]) for column in COLUMNS}
+
+
+def find(headers: Sequence[str], configured: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Return {column: header}. A configured column has no usual names; a configured header serves no other column.
+
+    Raises Unreadable when a header in use is there twice.
+    """
+    present: dict[str, list[str]] = {}
+    for header in headers:
+        present.setdefault(plain(header), []).append(header)
+    claimed = {plain(name) for names in configured.values() for name in names}
+    found: dict[str, str] = {}
+    for column in COLUMNS:
+        names = configured.get(column)
+        wanted = (
+            [plain(n) for n in names] if names else [p for n in usual_names()[column] if (p := plain(n)) not in claimed]
+        )
+        match = next((present[name] for name in wanted if name in present), None)
+        if match is None:
+            continue
+        if len(match) > 1:
+            raise Unreadable("column_twice", "header", column=match[0].strip())
+        found[column] = match[0]
+    return found
+
+
+def require(found: Iterable[str], headers: Iterable[str], where: str) -> None:
+    """Raise Unreadable that names the column an ECN cannot do without, and the headers that are there."""
+    for column in REQUIRED:
+        if column not in found:
+            shown = [header.strip()[:60] for header in headers if header.strip()][:_MOST_SHOWN]
+            raise Unreadable("column", where, column=column, found=", ".join(shown) or "none")

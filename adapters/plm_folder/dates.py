@@ -1,0 +1,69 @@
+"""Dates as a PLM writes them, to UTC. An unreadable date is a missing date: it never switches checking off."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+from edge_bridge.domain.instant import TimeQuality, When, from_datetime
+
+_YEARS = range(2000, 2100)  # SAP's 3001-01-01 and 9999-12-31 mean "none"; before 2000 is a clock that was never set
+_YEAR_FIRST = re.compile(
+    r"(\d{4})\s?[-/.年]\s?(\d{1,2})\s?[-/.月]\s?(\d{1,2})\s?日?\.?"
+    r"(?:[T\s]+(\d{1,2})[:时](\d{2})(?:[:分](\d{2})(?:[.,]\d+)?秒?|分)?)?",
+    re.ASCII,
+)
+_TIME_DIRECTIVES = re.compile(r"%[-#]?[HIXcTR]")
+
+
+def read_date(text: str, formats: Sequence[str], zone: ZoneInfo) -> When | None:
+    """Return the instant a text means, or None when it cannot be read or its year is absurd.
+
+    Without an offset it is local time in `zone`: the first of two (fold=0), and one that summer time skipped is moved
+    forward by the gap. Without a time of day it is the start of that day, quality DAY.
+    """
+    word = text.strip()
+    found = _iso(word) or _formatted(word, formats) or _year_first(word)
+    if found is None or found[0].year not in _YEARS:
+        return None
+    moment, quality = found
+    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=zone, fold=0)
+    return When(from_datetime(aware.astimezone(UTC)), quality, text)
+
+
+def _iso(word: str) -> tuple[datetime, TimeQuality] | None:
+    try:
+        day = date.fromisoformat(word)
+    except ValueError:
+        pass
+    else:
+        return datetime(day.year, day.month, day.day), TimeQuality.DAY
+    try:
+        return datetime.fromisoformat(word), TimeQuality.INSTANT
+    except ValueError:
+        return None
+
+
+def _formatted(word: str, formats: Sequence[str]) -> tuple[datetime, TimeQuality] | None:
+    for form in formats:
+        try:
+            moment = datetime.strptime(word, form)
+        except ValueError:
+            continue
+        return moment, TimeQuality.INSTANT if _TIME_DIRECTIVES.search(form) else TimeQuality.DAY
+    return None
+
+
+def _year_first(word: str) -> tuple[datetime, TimeQuality] | None:
+    """Read 2026/1/5, 2026.01.05 8:30, 2026年1月5日: the year comes first, so there is nothing to guess."""
+    found = _YEAR_FIRST.fullmatch(word)
+    if found is None:
+        return None
+    year, month, day, hour, minute, second = (int(part) if part else 0 for part in found.groups())
+    try:
+        moment = datetime(year, month, day, hour, minute, second)
+    except ValueError:
+        return None
+    return moment, TimeQuality.INSTANT if found[4] else TimeQuality.DAY

@@ -1,0 +1,115 @@
+"""JSON text to records: numbers stay as written, each object knows its path."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from adapters.plm_folder import columns
+from adapters.plm_folder.table import LONGEST_VALUE, MOST_ROWS, Record, Row
+from adapters.plm_folder.unreadable import Unreadable
+
+_LISTS = frozenset({"machines", "supersedes"})
+
+
+def read_json(text: str, configured: Mapping[str, Sequence[str]]) -> list[Record]:
+    """Return one record per object: flat, or with `items`. Raises Unreadable with line and column, or the path."""
+    objects = list(_objects(_parse(text)))
+    if objects:
+        keys = list(dict.fromkeys(key for _, found in objects for key in found))
+        columns.require(_columns(keys, configured), keys, "keys")
+    records, rows = [], 0
+    for path, found in objects:
+        record = _record(path, found, configured)
+        rows += max(len(record.items), 1)
+        if rows > MOST_ROWS:
+            raise Unreadable("too_many", path, limit=MOST_ROWS)
+        records.append(record)
+    return records
+
+
+def _parse(text: str) -> Any:
+    try:
+        return json.loads(
+            text, parse_int=str, parse_float=str, parse_constant=str, object_pairs_hook=_without_repeats, strict=False
+        )
+    except json.JSONDecodeError as error:
+        raise Unreadable("json", f"line {error.lineno} column {error.colno}", detail=error.msg) from error
+    except RecursionError as error:
+        raise Unreadable("json", detail="nested too deeply") from error
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise Unreadable("key_twice", key=next(key for key in keys if keys.count(key) > 1)[:60])
+    return found
+
+
+def _objects(content: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield (path, object) of each ECN or flat row."""
+    prefix = ""
+    if isinstance(content, dict):
+        if not isinstance(content.get("ecns"), list):
+            yield "", content
+            return
+        prefix, content = "ecns", content["ecns"]
+    if not isinstance(content, list):
+        raise Unreadable("shape", "top", detail="neither an object nor a list")
+    for index, entry in enumerate(content):
+        path = f"{prefix}[{index}]"
+        if not isinstance(entry, dict):
+            raise Unreadable("shape", path, detail="not an object")
+        yield path, entry
+
+
+def _record(path: str, found: dict[str, Any], configured: Mapping[str, Sequence[str]]) -> Record:
+    head = _row(path, found, configured)
+    if "items" not in found:
+        return Record(head, (head,))
+    items = found["items"]
+    if not isinstance(items, list):
+        raise Unreadable("shape", _join(path, "items"), detail="`items` is not a list")
+    shared = {column: value for column, value in head.values.items() if column in columns.ITEM_COLUMNS}
+    rows = []
+    for index, item in enumerate(items):
+        place = f"{_join(path, 'items')}[{index}]"
+        if not isinstance(item, dict):
+            raise Unreadable("shape", place, detail="not an object")
+        rows.append(Row(place, shared | dict(_row(place, item, configured).values)))
+    return Record(head, tuple(rows))
+
+
+def _row(path: str, found: dict[str, Any], configured: Mapping[str, Sequence[str]]) -> Row:
+    values = {}
+    for column, key in _columns(list(found), configured).items():
+        value = _text(found[key], _join(path, key), column)
+        if value:
+            values[column] = value
+    return Row(path or ".", values)
+
+
+def _columns(keys: Sequence[str], configured: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    return columns.find([key for key in keys if key != "items"], configured)
+
+
+def _text(value: Any, place: str, column: str) -> str:
+    """Return a value as written; a list only where several are meant."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case str():
+            if len(value) > LONGEST_VALUE:
+                raise Unreadable("too_long", place, field=column, limit=LONGEST_VALUE)
+            return value.strip()
+        case list() if column in _LISTS:
+            return "\n".join(_text(part, place, "") for part in value)
+    raise Unreadable("shape", place, detail="text is expected here")
+
+
+def _join(path: str, key: str) -> str:
+    return f"{path}.{key}" if path else key

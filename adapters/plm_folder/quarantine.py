@@ -1,0 +1,80 @@
+"""Copies of files that could not be read, each with its reason beside it. The source stays untouched."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from adapters.plm_folder.folder import shown
+from adapters.plm_folder.unreadable import Unreadable
+
+MOST_COPIES = 500
+MOST_BYTES = 500_000_000
+_UNSAFE = re.compile(r"[^\w.\-]+")
+_COPY = re.compile(r"[0-9a-f]{12}-.+")
+_REASON = ".reason.txt"
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantine:
+    """One source's folder of refused files; the oldest give way when there are too many."""
+
+    folder: Path
+
+    def keep(self, name: str, data: bytes, sha256: str, refusal: Unreadable) -> Path:
+        """Copy the bytes and write down why. Raises OSError when there is no room or no right."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        copy = self.folder / f"{sha256[:12]}-{safe(name)}"
+        if not copy.exists():
+            _write(copy, data)
+        _write(copy.with_name(copy.name + _REASON), _explanation(name, sha256, refusal).encode())
+        self._make_room(copy)
+        return copy
+
+    def _make_room(self, newest: Path) -> None:
+        """Remove the oldest copies above the limits; only files that `keep` named."""
+        found = [
+            path for path in self.folder.iterdir() if _COPY.fullmatch(path.name) and not path.name.endswith(_REASON)
+        ]
+        sizes = sorted(((path.lstat(), path) for path in found), key=lambda pair: pair[0].st_mtime_ns, reverse=True)
+        count, total = 0, 0
+        for status, path in sizes:
+            count, total = count + 1, total + status.st_size
+            if path != newest and (count > MOST_COPIES or total > MOST_BYTES):
+                path.unlink(missing_ok=True)
+                path.with_name(path.name + _REASON).unlink(missing_ok=True)
+
+
+def safe(name: str) -> str:
+    """Return a file name without anything a shell or another system could misread, 80 characters at most."""
+    return _UNSAFE.sub("_", shown(name))[-80:].lstrip(".") or "file"
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write whole or not at all."""
+    unfinished = path.with_name(f".{path.name}.part")
+    handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+    unfinished.replace(path)
+
+
+def _explanation(name: str, sha256: str, refusal: Unreadable) -> str:
+    where = refusal.where or "-"
+    return f"""\
+This ECN file could not be read and was not used. The original was left where it is.
+File:   {shown(name)}
+Where:  {where}
+What:   {refusal.what}
+To do:  {refusal.hint}
+
+此变更单文件无法读取，未被采用。原文件保持不变。
+文件：{shown(name)}
+位置：{where}
+问题：{refusal.chinese}
+处理：{refusal.chinese_hint}
+
+SHA-256: {sha256}
+"""
