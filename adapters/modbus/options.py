@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field
 from adapters.modbus.registers import check_registers
 from edge_bridge.errors import ConfigError, ConfigErrors
 from edge_bridge.options import ControllerOptions, Options, YesNo, read_options
-from edge_bridge.strict_yaml import Section, load
+from edge_bridge.strict_yaml import Section, load, merged
 
 PROFILES = Path(__file__).parent / "profiles"
 DEFAULT_PROFILE = "generic-plc"
@@ -116,14 +116,14 @@ class ModbusOptions(ControllerOptions):
 
 def modbus_options(options: Mapping[str, Any]) -> ModbusOptions:
     """Return checked settings: the site's over the profile's. Raises ConfigError(s) naming each key and what to do."""
-    merged = with_profile(options)
+    laid = with_profile(options)
     try:
-        checked = read_options(ModbusOptions, merged)
+        checked = read_options(ModbusOptions, laid)
     except ConfigErrors as errors:
         raise ConfigErrors([_with_hint(problem) for problem in errors.problems]) from errors
     except ConfigError as error:
         raise _with_hint(error) from error
-    section = merged if isinstance(merged, Section) else None
+    section = laid if isinstance(laid, Section) else None
     problems = [
         ConfigError(what, hint, key=key, where=section.where(key) if section else "")
         for key, what, hint in check_registers(checked)
@@ -134,29 +134,14 @@ def modbus_options(options: Mapping[str, Any]) -> ModbusOptions:
 
 
 def with_profile(options: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the profile's settings with the site's laid over them, key by key; places stay those of the site's file."""
+    """Return the profile's settings with the site's laid over them, key by key."""
     name = str(options.get("profile") or DEFAULT_PROFILE)
     name = DEFAULT_PROFILE if name == "generic" else name
     if name not in ModbusOptions.known_profiles:
         where = options.where(("profile",)) if isinstance(options, Section) else ""
         known = ", ".join(ModbusOptions.known_profiles)
         raise ConfigError(f"unknown profile `{name}`", f"known here: {known}", key=("profile",), where=where)
-    merged = {**_laid_over(load(PROFILES / f"{name}.yaml"), options), "profile": name}
-    if not isinstance(options, Section):
-        return merged
-    section = Section(options.file, options.root)
-    section.marks = options.marks
-    section.update(merged)
-    return section
-
-
-def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(below)
-    for key, value in above.items():
-        under = merged.get(key)
-        both = isinstance(value, Mapping) and isinstance(under, Mapping)
-        merged[key] = _laid_over(under, value) if both and under is not None else value
-    return merged
+    return merged(load(PROFILES / f"{name}.yaml"), options)
 
 
 def _with_hint(problem: ConfigError) -> ConfigError:
