@@ -1,0 +1,100 @@
+"""The outbox: events in order of sequence, the position up to which they were sent, and those set aside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import apsw
+
+from edge_bridge.domain.instant import Milliseconds
+from edge_bridge.errors import StoreError
+from edge_bridge.ports import OutboxRow
+
+
+class SealedEvent(Protocol):
+    """One event ready to be stored: an OutboxRow with the times of the fact and of its recording, UTC ms."""
+
+    @property
+    def sequence(self) -> int: ...
+    @property
+    def id(self) -> str: ...
+    @property
+    def type(self) -> str: ...
+    @property
+    def origin(self) -> str: ...
+    @property
+    def subject(self) -> str: ...
+    @property
+    def body(self) -> bytes: ...
+    @property
+    def time(self) -> Milliseconds: ...
+    @property
+    def recorded(self) -> Milliseconds: ...
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent(OutboxRow):
+    """One event as the audit log has it: when it happened and when it was committed, UTC ms."""
+
+    time: Milliseconds
+    recorded: Milliseconds
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """One event that the broker refused: its reason code and words, and when (UTC ms, None when it was not told)."""
+
+    sequence: int
+    code: int
+    reason: str
+    at: Milliseconds | None = None
+
+
+def check_order(rows: Sequence[SealedEvent], last_sequence: int) -> None:
+    """Raise StoreError unless the rows go on from `last_sequence` without a gap."""
+    for expected, row in enumerate(rows, last_sequence + 1):
+        if row.sequence != expected:
+            raise StoreError(
+                f"event {row.id} has sequence {row.sequence} where {expected} is next",
+                "a defect: report it with this text",
+            )
+
+
+def append(connection: apsw.Connection, rows: Sequence[SealedEvent]) -> None:
+    """Add events, inside the caller's transaction."""
+    connection.executemany(
+        "INSERT INTO event (sequence, id, type, origin, subject, time, recorded, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        # str(): an enum's member would be bound by its type's rules, not as its text
+        [(r.sequence, r.id, str(r.type), r.origin, r.subject, r.time, r.recorded, r.body) for r in rows],
+    )
+
+
+def read(connection: apsw.Connection, after: int, limit: int) -> list[OutboxRow]:
+    """Return the events with a sequence above `after`, in order, at most `limit`."""
+    found = connection.execute(
+        "SELECT sequence, id, type, origin, subject, body FROM event WHERE sequence > ? ORDER BY sequence LIMIT ?",
+        (after, limit),
+    )
+    return [OutboxRow(*row) for row in found]
+
+
+def newest(connection: apsw.Connection) -> int:
+    """Return the highest sequence there is, 0 when there is none."""
+    return int(connection.execute("SELECT coalesce(max(sequence), 0) FROM event").get)
+
+
+def park(connection: apsw.Connection, parked: Parked) -> bool:
+    """Set one event aside, inside the caller's transaction; tell whether it was not yet. The newest reason is kept."""
+    known = connection.execute("SELECT 1 FROM parked WHERE sequence = ?", (parked.sequence,)).get
+    connection.execute(
+        "INSERT OR REPLACE INTO parked (sequence, code, reason, at) VALUES (?, ?, ?, ?)",
+        (parked.sequence, parked.code, parked.reason, parked.at),
+    )
+    return known is None
+
+
+def count_parked(connection: apsw.Connection) -> int:
+    """Count the events set aside."""
+    return int(connection.execute("SELECT count(*) FROM parked").get)

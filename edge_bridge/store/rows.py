@@ -1,0 +1,108 @@
+"""The ledger's rows as JSON: one table a kind, told at opening which dataclass each kind is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import apsw
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError
+
+from edge_bridge.errors import StoreError
+
+# kind → the columns that people may ask for
+COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
+    "ecn": (),
+    "requirement": ("machine", "program"),
+    "obligation": ("machine", "ecn", "program", "verdict", "closed"),
+    "card": ("machine", "kind", "active", "closed"),
+    "machine": (),
+    "source": (),
+    "file": ("source",),
+    "known": (),
+    "observation": ("machine", "since"),
+    "command": (),
+}
+CLOSABLE: Final = frozenset({"obligation", "card"})  # their rows say `closed`; closed ones are history
+HISTORY: Final = frozenset({"observation"})  # written, never loaded
+
+Changes = Mapping[str, Mapping[str, Any]]  # kind → key → row, or None to delete it
+
+
+class Codec:
+    """Turns rows of the known kinds into JSON and back, and writes and reads their tables."""
+
+    def __init__(self, kinds: Mapping[str, Any]) -> None:
+        for kind in kinds:
+            check_kind(kind)
+        self._adapters = {kind: TypeAdapter[Any](row_type) for kind, row_type in kinds.items()}
+
+    def __contains__(self, kind: str) -> bool:
+        return kind in self._adapters
+
+    def encode(self, kind: str, key: str, row: Any) -> str:
+        """Return the row as JSON. Raises StoreError when a field is not of its declared type: it could not be read back."""
+        try:
+            return self._adapter(kind).dump_json(row, warnings="error").decode()
+        except PydanticSerializationError as error:
+            raise StoreError(f"{kind} {key} cannot be stored: {error}", "a defect: report it with this text") from error
+
+    def decode(self, kind: str, key: str, doc: str | bytes) -> Any:
+        """Return the row. Raises StoreError when the JSON does not fit the kind's type."""
+        try:
+            return self._adapter(kind).validate_json(doc)
+        except ValidationError as error:
+            problem = error.errors()[0]
+            where = ".".join(str(part) for part in problem["loc"])
+            raise StoreError(
+                f"{kind} {key} in the database cannot be read: {where or 'document'}: {problem['msg']}",
+                "a defect of an upgrade: go back to the version before, and report it with this text",
+            ) from error
+
+    def write(self, connection: apsw.Connection, changes: Changes) -> None:
+        """Set and delete rows, inside the caller's transaction."""
+        for kind, rows in changes.items():
+            self._adapter(kind)
+            gone = [(key,) for key, row in rows.items() if row is None]
+            kept = [(key, row) for key, row in rows.items() if row is not None]
+            if gone:
+                connection.executemany(f'DELETE FROM "{kind}" WHERE key = ?', gone)
+            if kept:
+                connection.executemany(_UPSERT[kind], self._bindings(kind, kept))
+
+    def load(self, connection: apsw.Connection, kind: str) -> dict[str, Any]:
+        """Return the kind's rows by key: of obligations and cards the open ones, of history none."""
+        self._adapter(kind)
+        if kind in HISTORY:
+            return {}
+        where = "WHERE closed = 0" if kind in CLOSABLE else ""
+        found = connection.execute(f'SELECT key, doc FROM "{kind}" {where} ORDER BY rowid')
+        return {key: self.decode(kind, key, doc) for key, doc in found}
+
+    def _adapter(self, kind: str) -> TypeAdapter[Any]:
+        if kind not in self._adapters:
+            raise StoreError(f"the store was not told of rows of kind {kind!r}", "name its type when opening the store")
+        return self._adapters[kind]
+
+    def _bindings(self, kind: str, rows: Iterable[tuple[str, Any]]) -> list[tuple[str | int, ...]]:
+        # `closed` is asked of the row, as it may be a property, which is not part of its JSON
+        if kind in CLOSABLE:
+            return [(key, self.encode(kind, key, row), int(bool(row.closed))) for key, row in rows]
+        return [(key, self.encode(kind, key, row)) for key, row in rows]
+
+
+def check_kind(kind: str) -> None:
+    """Raise StoreError unless there is a table for rows of this kind."""
+    if kind not in COLUMNS:
+        raise StoreError(f"there is no table for rows of kind {kind!r}", f"known kinds: {', '.join(sorted(COLUMNS))}")
+
+
+def _upsert(kind: str) -> str:
+    columns = ("key", "doc", "closed") if kind in CLOSABLE else ("key", "doc")
+    sets = ", ".join(f"{column} = excluded.{column}" for column in columns[1:])
+    marks = ", ".join("?" * len(columns))
+    return f'INSERT INTO "{kind}" ({", ".join(columns)}) VALUES ({marks}) ON CONFLICT (key) DO UPDATE SET {sets}'
+
+
+_UPSERT: Final = {kind: _upsert(kind) for kind in COLUMNS}

@@ -1,0 +1,214 @@
+"""The store: one file, one writing connection, one transaction for state and events together."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self, TypeVar, TypeVarTuple
+
+import apsw
+
+from edge_bridge.domain.instant import Milliseconds
+from edge_bridge.errors import StoreError
+from edge_bridge.ports import OutboxRow
+from edge_bridge.store import outbox, schema
+from edge_bridge.store.faults import StoreCorrupt, in_plain_words
+from edge_bridge.store.lock import Lock
+from edge_bridge.store.opening import Opened, open_database
+from edge_bridge.store.outbox import Parked, SealedEvent
+from edge_bridge.store.rows import Changes, Codec
+from edge_bridge.store.wal import Wal
+
+Result = TypeVar("Result")
+Arguments = TypeVarTuple("Arguments")
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How full the store is: events not yet sent, events set aside, bytes on disk with the WAL."""
+
+    unsent: int
+    parked: int
+    bytes: int
+
+
+class Store:
+    """The open database of one gateway; fits the Outbox port.
+
+    `commit` and `load` work where they are called; `run` takes a function to the thread that writes, as a commit waits
+    for the disk. One lock a connection, so that both ways of calling may be mixed.
+    epoch: random, made with the database. recovered: what happened to a damaged database at opening, else None.
+    """
+
+    def __init__(self, path: Path, codec: Codec, lock: Lock, opened: Opened, reader: apsw.Connection) -> None:
+        self.path = path
+        self.epoch = str(opened.meta["epoch"])
+        self.recovered = opened.recovered
+        self._last_sequence = opened.last_sequence
+        self._sent_upto = int(opened.meta["sent_upto"])
+        self._session = int(opened.meta["session"])
+        self._parked = 0
+        self._damaged = False
+        self._codec = codec
+        self._lock = lock
+        self._writer = opened.writer
+        self._wal = Wal(opened.writer, schema.BUSY_TIMEOUT_MS)
+        self._reader = reader
+        self._writing = threading.RLock()
+        self._reading = threading.Lock()
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
+        self._closed = False
+
+    @classmethod
+    def open(cls, path: Path, kinds: Mapping[str, Any], *, site: str, gateway: str, vfs: str | None = None) -> Store:
+        """Open the database of this gateway, making it if there is none.
+
+        kinds: ledger kind → the dataclass of its rows. vfs: a SQLite VFS, for fault tests. A damaged file is moved aside
+        and what can be read is saved: see `recovered`. Raises StoreError: in use, not writable, disk full, of another
+        gateway, of a newer program.
+        """
+        codec = Codec(kinds)
+        lock = Lock.take(path)
+        try:
+            opened = open_database(path, codec, site, gateway, vfs)
+            with in_plain_words(path):
+                reader = schema.connect_reader(path, vfs=vfs)
+            store = cls(path, codec, lock, opened, reader)
+            with in_plain_words(path):
+                store._parked = outbox.count_parked(reader)
+        except BaseException:
+            lock.release()
+            raise
+        return store
+
+    @property
+    def last_sequence(self) -> int:
+        """The sequence of the newest event, 0 when there was none."""
+        return self._last_sequence
+
+    @property
+    def sent_upto(self) -> int:
+        """The sequence up to which every event was delivered or parked."""
+        return self._sent_upto
+
+    def load(self, kind: str) -> dict[str, Any]:
+        """Return the kind's rows by key, as last committed: of obligations and cards only the open ones, of observations
+        none. Raises StoreError."""
+        with self._reading, in_plain_words(self.path):
+            return self._codec.load(self._reader, kind)
+
+    def rows(self, after: int, limit: int) -> Sequence[OutboxRow]:
+        """Return the events with a sequence above `after`, in order, parked ones too. Raises StoreError."""
+        with self._reading, in_plain_words(self.path):
+            return outbox.read(self._reader, after, limit)
+
+    def commit(self, changes: Changes, events: Sequence[SealedEvent] = ()) -> None:
+        """Write state and events in one transaction: on return they survive power loss, on StoreError nothing changed.
+
+        changes: kind → key → row, None to delete it. events: going on from `last_sequence` without a gap.
+        """
+        with self._writing, self._faults():
+            outbox.check_order(events, self._last_sequence)
+            if not events and not any(changes.values()):
+                return
+            with schema.transaction(self._writer):
+                self._codec.write(self._writer, changes)
+                outbox.append(self._writer, events)
+            self._last_sequence += len(events)
+            self._wal.checkpoint_if_due()
+
+    async def run(self, function: Callable[[*Arguments], Result], *args: *Arguments) -> Result:
+        """Return what the function returns when called on the thread that writes, in order of asking.
+
+        A caller that is cancelled leaves the function running: what it commits stays committed.
+        """
+        if self._closed:
+            raise StoreError(f"{self.path} is closed")
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *args)
+
+    async def mark_sent(self, upto: int) -> None:
+        """Move the position: everything up to this sequence was delivered or parked. It never moves back."""
+        await self.run(self._mark_sent, upto)
+
+    async def park(self, sequence: int, code: int, reason: str, at: Milliseconds | None = None) -> None:
+        """Set one event aside with the broker's reason code. at: UTC ms."""
+        await self.run(self._park, Parked(sequence, code, reason, at))
+
+    async def next_session(self) -> int:
+        """Return the number of the next MQTT session: one more than the last, across restarts."""
+        return await self.run(self._next_session)
+
+    def counts(self) -> Counts:
+        """Return how full the store is, from counters and file sizes: cheap."""
+        size = 0
+        for suffix in ("", "-wal", "-shm"):
+            with suppress(FileNotFoundError):
+                size += self.path.with_name(self.path.name + suffix).stat().st_size
+        return Counts(self._last_sequence - self._sent_upto, self._parked, size)
+
+    def close(self) -> None:
+        """Finish what was asked for, empty the WAL into the file, let go of the lock. Calling it again does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        self._thread.shutdown()
+        try:
+            with self._writing, self._reading:
+                self._reader.close()
+                with suppress(
+                    apsw.Error
+                ):  # everything committed is safe in the WAL; the next opening goes on from there
+                    if not self._damaged:
+                        with schema.transaction(self._writer):
+                            schema.write_meta(self._writer, {"clean": 1})
+                    self._wal.empty()
+                self._writer.close(True)
+        finally:
+            self._lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _mark_sent(self, upto: int) -> None:
+        with self._writing, self._faults():
+            if upto > self._last_sequence:
+                raise StoreError(f"sent up to {upto}, but {self._last_sequence} is the newest event")
+            if upto <= self._sent_upto:
+                return
+            # A position lost to a power cut costs a few recognisable duplicates; waiting for the disk would cost each
+            # batch a sync. Whatever is committed later makes it durable, so no deletion can outlive it.
+            with schema.without_sync(self._writer), schema.transaction(self._writer):
+                schema.write_meta(self._writer, {"sent_upto": upto})
+            self._sent_upto = upto
+            self._wal.checkpoint_if_due()
+
+    def _park(self, parked: Parked) -> None:
+        with self._writing, self._faults():
+            with schema.transaction(self._writer):
+                new = outbox.park(self._writer, parked)
+            self._parked += new
+
+    def _next_session(self) -> int:
+        with self._writing, self._faults():
+            with schema.transaction(self._writer):
+                schema.write_meta(self._writer, {"session": self._session + 1})
+            self._session += 1
+            return self._session
+
+    @contextmanager
+    def _faults(self) -> Iterator[None]:
+        """Raise StoreError for what SQLite raises, and remember damage, so that the next opening looks at every page."""
+        try:
+            with in_plain_words(self.path):
+                yield
+        except StoreCorrupt:
+            self._damaged = True
+            raise
