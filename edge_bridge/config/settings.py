@@ -23,7 +23,9 @@ def _broker(value: object) -> str:
     except ValueError:
         raise ValueError("the port is not a number from 1 to 65535 → such as mqtts://broker:8883") from None
     if url.scheme not in _PORTS or not url.hostname or url.path not in ("", "/") or url.query or port == 0:
-        raise ValueError("a broker's address is mqtts://HOST:PORT (or mqtt://HOST:PORT without encryption)")
+        raise ValueError(
+            "not a broker's address → such as mqtts://broker:8883, or mqtt://broker:1883 without encryption"
+        )
     if url.username or url.password:
         raise ValueError("no name or password in the address → use `username:` and `password_credential:`")
     return str(value)
@@ -65,7 +67,7 @@ class MqttOptions(Options):
         if (self.certificate is None) != (self.key_credential is None):
             raise ValueError("`certificate` and `key_credential` go together → give both, or neither")
         if self.password_credential is not None and self.username is None:
-            raise ValueError("a password needs a `username`")
+            raise ValueError("a password without a user → add `username:`")
 
     @property
     def host(self) -> str:
