@@ -40,8 +40,7 @@ class ModbusAdapter:
             await link.open()
             yield Polls(self.name, options, link, self._clock)
         finally:
-            link.close()
-            await self._clock.sleep(0)  # lets the event loop close the socket before anyone looks
+            await link.close()
 
 
 class Polls:

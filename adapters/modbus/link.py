@@ -102,9 +102,13 @@ class Link:
             return self._refused(answer.exception_code)
         return tuple(int(value) for value in (answer.registers or answer.bits)[:count])
 
-    def close(self) -> None:
-        """Close the connection; the PLC has its slot back."""
-        self._client.close()
+    async def close(self) -> None:
+        """Close the connection and return once the socket is closed: the PLC has its slot back."""
+        loop = asyncio.get_running_loop()
+        self._client.close()  # the event loop closes the socket at its next turn
+        closed = loop.create_future()
+        loop.call_soon(_done, closed)
+        await closed
 
     def _refused(self, code: int) -> tuple[int, ...]:
         refusal = PlcRefusal(code)
@@ -146,3 +150,8 @@ class Link:
             return AdapterError(f"{self._place} refuses the connection", hint)
         reason = os.strerror(error.errno) if error.errno else str(error)
         return AdapterError(f"{self._place} cannot be reached: {reason}", "check cable, address and route")
+
+
+def _done(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
