@@ -1,0 +1,161 @@
+"""Opens sessions: TLS, the will, MQTT 5 first and 3.1.1 where the broker knows no better."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+
+from edge_bridge.errors import ConfigError
+from edge_bridge.mqtt.failures import BrokerError, OldBrokerError, SilentBrokerError, unreachable
+from edge_bridge.mqtt.options import MqttOptions
+from edge_bridge.mqtt.properties import connect_properties, will_properties
+from edge_bridge.mqtt.session import Message, Session
+
+KEEPALIVE_S = 15
+SESSION_EXPIRY_S = 3600  # the broker keeps commands for a gateway that is away for this long
+WILL_DELAY_S = 5  # hides the reconnect after a short break; a will is published at once when the session has no delay
+_CONNECT_S = 5.0  # TCP, TLS
+_CONNECT_BOX_S = 10.0  # name resolution too
+_CONNACK_S = 10.0
+_PROTOCOLS = {"5": MQTTProtocolVersion.MQTTv5, "3.1.1": MQTTProtocolVersion.MQTTv311}
+
+
+@dataclass(frozen=True, slots=True)
+class Will:
+    """What the broker says, retained with QoS 1, when we are gone without a word."""
+
+    topic: str
+    body: bytes
+
+
+class Connector:
+    """Makes one session after another, each with a fresh client: nothing of a lost connection lives on.
+
+    client_id: used unless the options name another.
+    """
+
+    def __init__(self, options: MqttOptions, client_id: str) -> None:
+        self.options = options
+        self._client_id = options.client_id or client_id
+        self._silent = 0
+
+    async def open(self, will: Will, on_message: Callable[[Message], None]) -> Session:
+        """Return a connected session.
+
+        Raises BrokerError, BrokerRefusedError, ConfigError (certificate or key cannot be used). `auto` falls back to
+        3.1.1 when the broker says that it does not know MQTT 5, and when it hung up on it twice in a row: a single
+        hang-up may be a broker that was just being stopped.
+        """
+        wanted = self.options.version
+        if wanted != "auto":
+            return await self._attempt(wanted, will, on_message)
+        try:
+            session = await self._attempt("5", will, on_message)
+        except OldBrokerError:
+            return await self._attempt("3.1.1", will, on_message)
+        except SilentBrokerError:
+            self._silent += 1
+            if self._silent < 2:
+                raise
+            return await self._attempt("3.1.1", will, on_message)
+        self._silent = 0
+        return session
+
+    async def _attempt(self, version: str, will: Will, on_message: Callable[[Message], None]) -> Session:
+        client = await self._reach(version, will)
+        session = Session(client, version, self.options.address, on_message)
+        await session.start(_CONNACK_S)
+        return session
+
+    async def _reach(self, version: str, will: Will) -> paho.Client:
+        """Connect the socket in a thread: name resolution and the TLS handshake block."""
+        client = self._client(version, will)
+        attempt = asyncio.ensure_future(asyncio.to_thread(self._connect, client, version))
+        try:
+            await asyncio.wait_for(asyncio.shield(attempt), _CONNECT_BOX_S)
+        except TimeoutError:
+            attempt.add_done_callback(lambda late: _discard(late, client))
+            raise BrokerError(
+                f"{self.options.address}: no answer", "check the address, DNS, the network and the firewall"
+            ) from None
+        except asyncio.CancelledError:
+            attempt.add_done_callback(lambda late: _discard(late, client))
+            raise
+        except OSError as error:
+            raise unreachable(error, self.options.address) from error
+        return client
+
+    def _client(self, version: str, will: Will) -> paho.Client:
+        # Clean start is off so that commands wait for us. Our own unacknowledged events do not count as state of the
+        # session: they come again from the outbox, with new packet ids, which QoS 1 allows the receiver not to notice.
+        client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=self._client_id,
+            protocol=_PROTOCOLS[version],
+            clean_session=None if version == "5" else False,
+            reconnect_on_failure=False,  # else paho goes on to MQTT 3.1 by itself
+        )
+        client.connect_timeout = _CONNECT_S
+        client.max_inflight_messages_set(0)  # the window is ours: paho scans its queue at each acknowledgement
+        client.on_socket_register_write = _later  # CONNECT is written on the event loop, never by an abandoned thread
+        if self.options.username is not None:
+            client.username_pw_set(self.options.username, self.options.password_credential)
+        properties = will_properties(WILL_DELAY_S) if version == "5" else None
+        client.will_set(will.topic, will.body, qos=1, retain=True, properties=properties)
+        return client
+
+    def _connect(self, client: paho.Client, version: str) -> None:
+        if self.options.tls:
+            client.tls_set_context(tls_context(self.options))
+        more = {"clean_start": False, "properties": connect_properties(SESSION_EXPIRY_S)} if version == "5" else {}
+        client.connect(self.options.host, self.options.port, keepalive=KEEPALIVE_S, **more)  # type: ignore[arg-type]
+
+
+def _later(*_: object) -> None:
+    """Leave the packet in paho's queue."""
+
+
+def _discard(attempt: asyncio.Future[None], client: paho.Client) -> None:
+    """Close what a thread connected after everybody stopped waiting."""
+    if not attempt.cancelled() and attempt.exception() is None and (late := client.socket()) is not None:
+        late.close()
+
+
+def tls_context(options: MqttOptions) -> ssl.SSLContext:
+    """Return a context for TLS 1.2 or newer that checks chain and server name. Raises ConfigError naming the key."""
+    try:
+        context = ssl.create_default_context(cafile=options.ca)
+    except OSError as error:
+        raise ConfigError(
+            f"`ca`: {options.ca} cannot be used: {error.strerror or error}",
+            "a PEM file with the CA's certificate",
+            key=("mqtt", "ca"),
+        ) from error
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if options.certificate is not None and options.key_credential is not None:
+        try:
+            _load_key(context, str(options.certificate), options.key_credential)
+        except OSError as error:
+            raise ConfigError(
+                f"`certificate`: {options.certificate} and its key cannot be used: {error.strerror or error}",
+                "a PEM certificate, and a credential with the matching PEM key without a password",
+                key=("mqtt", "certificate"),
+            ) from error
+    return context
+
+
+def _load_key(context: ssl.SSLContext, certificate: str, key: str) -> None:
+    """Hand the key to OpenSSL, which only takes a path, without a file on any disk."""
+    memory = os.memfd_create("mqtt-key", os.MFD_CLOEXEC)
+    try:
+        os.write(memory, key.encode())
+        # Never ask for a passphrase on the terminal: an encrypted key is an error here.
+        context.load_cert_chain(certificate, f"/proc/self/fd/{memory}", password=lambda: b"")
+    finally:
+        os.close(memory)
