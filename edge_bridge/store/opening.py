@@ -54,6 +54,8 @@ def _open_checked(path: Path, vfs: str | None) -> apsw.Connection:
                 if not schema.read_meta(writer).get("clean", 0):
                     schema.check_integrity(writer, path)
             except (apsw.Error, StoreError):
+                # what is to be saved stays as it was found, the WAL too
+                writer.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
                 writer.close(True)
                 raise
     except OSError as error:

@@ -52,6 +52,15 @@ class Parked:
     at: Milliseconds | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How full the store is: events not yet sent, events set aside, bytes on disk with the WAL."""
+
+    unsent: int
+    parked: int
+    bytes: int
+
+
 def check_order(rows: Sequence[SealedEvent], last_sequence: int) -> None:
     """Raise StoreError unless the rows go on from `last_sequence` without a gap."""
     for expected, row in enumerate(rows, last_sequence + 1):

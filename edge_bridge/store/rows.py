@@ -14,7 +14,7 @@ from edge_bridge.errors import StoreError
 # kind → the columns that people may ask for
 COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "ecn": (),
-    "requirement": ("machine", "program"),
+    "requirement": ("machine", "ecn", "program"),
     "obligation": ("machine", "ecn", "program", "verdict", "closed"),
     "card": ("machine", "kind", "active", "closed"),
     "machine": (),
@@ -24,7 +24,8 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "observation": ("machine", "since"),
     "command": (),
 }
-CLOSABLE: Final = frozenset({"obligation", "card"})  # their rows say `closed`; closed ones are history
+# yes-or-no columns that are asked of the row: there they may be properties, which are not part of its JSON
+COMPUTED: Final[Mapping[str, tuple[str, ...]]] = {"obligation": ("closed",), "card": ("active", "closed")}
 HISTORY: Final = frozenset({"observation"})  # written, never loaded
 
 Changes = Mapping[str, Mapping[str, Any]]  # kind → key → row, or None to delete it
@@ -76,7 +77,7 @@ class Codec:
         self._adapter(kind)
         if kind in HISTORY:
             return {}
-        where = "WHERE closed = 0" if kind in CLOSABLE else ""
+        where = "WHERE closed = 0" if "closed" in COLUMNS[kind] else ""
         found = connection.execute(f'SELECT key, doc FROM "{kind}" {where} ORDER BY rowid')
         return {key: self.decode(kind, key, doc) for key, doc in found}
 
@@ -85,11 +86,12 @@ class Codec:
             raise StoreError(f"the store was not told of rows of kind {kind!r}", "name its type when opening the store")
         return self._adapters[kind]
 
-    def _bindings(self, kind: str, rows: Iterable[tuple[str, Any]]) -> list[tuple[str | int, ...]]:
-        # `closed` is asked of the row, as it may be a property, which is not part of its JSON
-        if kind in CLOSABLE:
-            return [(key, self.encode(kind, key, row), int(bool(row.closed))) for key, row in rows]
-        return [(key, self.encode(kind, key, row)) for key, row in rows]
+    def _bindings(self, kind: str, rows: Iterable[tuple[str, Any]]) -> list[tuple[str | bool, ...]]:
+        computed = COMPUTED.get(kind, ())
+        return [
+            (key, self.encode(kind, key, row), *(bool(getattr(row, column)) for column in computed))
+            for key, row in rows
+        ]
 
 
 def check_kind(kind: str) -> None:
@@ -99,7 +101,7 @@ def check_kind(kind: str) -> None:
 
 
 def _upsert(kind: str) -> str:
-    columns = ("key", "doc", "closed") if kind in CLOSABLE else ("key", "doc")
+    columns = ("key", "doc", *COMPUTED.get(kind, ()))
     sets = ", ".join(f"{column} = excluded.{column}" for column in columns[1:])
     marks = ", ".join("?" * len(columns))
     return f'INSERT INTO "{kind}" ({", ".join(columns)}) VALUES ({marks}) ON CONFLICT (key) DO UPDATE SET {sets}'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import resources
 from pathlib import Path
 
@@ -25,7 +25,7 @@ def connect(path: Path, *, vfs: str | None = None) -> apsw.Connection:
     loss. Raises apsw.Error, OSError."""
     if not path.exists():
         os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE, vfs=vfs)
     try:
         connection.set_busy_timeout(BUSY_TIMEOUT_MS)
@@ -133,7 +133,17 @@ def write_meta(connection: apsw.Connection, values: Mapping[str, MetaValue]) -> 
     connection.executemany("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", list(values.items()))
 
 
-def _sync_folder(folder: Path) -> None:
+def size_on_disk(path: Path) -> int:
+    """Return the bytes that the database takes, with its WAL."""
+    size = 0
+    for suffix in ("", "-wal", "-shm"):
+        with suppress(FileNotFoundError):
+            size += path.with_name(path.name + suffix).stat().st_size
+    return size
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in this folder survive power loss. Raises OSError."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

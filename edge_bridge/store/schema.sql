@@ -29,7 +29,8 @@ CREATE TABLE parked (
     at       INTEGER
 ) STRICT;
 
--- The ledger's rows, one table a kind: `doc` is the row as JSON, generated columns are what people ask for.
+-- The ledger's rows, one table a kind. `doc` is the row as JSON; the other columns are what people ask for: generated
+-- from it, or, where the row computes them, written beside it.
 
 -- Engineering changes as held, by number.
 CREATE TABLE ecn (
@@ -37,23 +38,25 @@ CREATE TABLE ecn (
     doc TEXT NOT NULL
 ) STRICT;
 
--- What is demanded of one program on one machine, done or not.
+-- What is demanded of one program on one machine, done or not. `program` is the key of the register.
 CREATE TABLE requirement (
     key     TEXT PRIMARY KEY,
     doc     TEXT NOT NULL,
-    machine ANY GENERATED ALWAYS AS (doc ->> '$.machine') VIRTUAL,
-    program ANY GENERATED ALWAYS AS (doc ->> '$.program') VIRTUAL
+    machine ANY GENERATED ALWAYS AS (doc ->> '$.demand.machine') VIRTUAL,
+    ecn     ANY GENERATED ALWAYS AS (doc ->> '$.demand.ecn') VIRTUAL,
+    program ANY GENERATED ALWAYS AS (doc ->> '$.demand.key') VIRTUAL
 ) STRICT;
 CREATE INDEX requirement_by_machine ON requirement (machine, program);
+CREATE INDEX requirement_by_ecn ON requirement (ecn);
 
 -- Requirements with a time limit, and their verdicts. Closed ones stay as history.
 CREATE TABLE obligation (
     key     TEXT PRIMARY KEY,
     doc     TEXT NOT NULL,
     closed  INTEGER NOT NULL,
-    machine ANY GENERATED ALWAYS AS (doc ->> '$.machine') VIRTUAL,
-    ecn     ANY GENERATED ALWAYS AS (doc ->> '$.ecn') VIRTUAL,
-    program ANY GENERATED ALWAYS AS (doc ->> '$.program') VIRTUAL,
+    machine ANY GENERATED ALWAYS AS (doc ->> '$.demand.machine') VIRTUAL,
+    ecn     ANY GENERATED ALWAYS AS (doc ->> '$.demand.ecn') VIRTUAL,
+    program ANY GENERATED ALWAYS AS (doc ->> '$.demand.key') VIRTUAL,
     verdict ANY GENERATED ALWAYS AS (doc ->> '$.verdict') VIRTUAL
 ) STRICT;
 CREATE INDEX obligation_open ON obligation (key) WHERE closed = 0;
@@ -65,10 +68,10 @@ CREATE INDEX obligation_by_verdict ON obligation (verdict);
 CREATE TABLE card (
     key     TEXT PRIMARY KEY,
     doc     TEXT NOT NULL,
+    active  INTEGER NOT NULL,
     closed  INTEGER NOT NULL,
     machine ANY GENERATED ALWAYS AS (doc ->> '$.machine') VIRTUAL,
-    kind    ANY GENERATED ALWAYS AS (doc ->> '$.kind') VIRTUAL,
-    active  ANY GENERATED ALWAYS AS (doc ->> '$.active') VIRTUAL
+    kind    ANY GENERATED ALWAYS AS (doc ->> '$.kind') VIRTUAL
 ) STRICT;
 CREATE INDEX card_open ON card (key) WHERE closed = 0;
 CREATE INDEX card_by_machine ON card (machine, kind);

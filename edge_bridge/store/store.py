@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TypeVar, TypeVarTuple
 
@@ -16,25 +15,17 @@ import apsw
 from edge_bridge.domain.instant import Milliseconds
 from edge_bridge.errors import StoreError
 from edge_bridge.ports import OutboxRow
-from edge_bridge.store import outbox, schema
+from edge_bridge.store import outbox, retention, schema
 from edge_bridge.store.faults import StoreCorrupt, in_plain_words
 from edge_bridge.store.lock import Lock
 from edge_bridge.store.opening import Opened, open_database
-from edge_bridge.store.outbox import Parked, SealedEvent
+from edge_bridge.store.outbox import Counts, Parked, SealedEvent
+from edge_bridge.store.retention import Retained
 from edge_bridge.store.rows import Changes, Codec
 from edge_bridge.store.wal import Wal
 
 Result = TypeVar("Result")
 Arguments = TypeVarTuple("Arguments")
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """How full the store is: events not yet sent, events set aside, bytes on disk with the WAL."""
-
-    unsent: int
-    parked: int
-    bytes: int
 
 
 class Store:
@@ -145,11 +136,18 @@ class Store:
 
     def counts(self) -> Counts:
         """Return how full the store is, from counters and file sizes: cheap."""
-        size = 0
-        for suffix in ("", "-wal", "-shm"):
-            with suppress(FileNotFoundError):
-                size += self.path.with_name(self.path.name + suffix).stat().st_size
-        return Counts(self._last_sequence - self._sent_upto, self._parked, size)
+        return Counts(self._last_sequence - self._sent_upto, self._parked, schema.size_on_disk(self.path))
+
+    async def retain(self, older_than: Milliseconds, max_bytes: int) -> Retained:
+        """Delete old history in short steps, between which commits get their turn: see retention.sweep.
+
+        older_than: UTC ms. max_bytes: of data in the file. Raises StoreError; what was deleted before stays deleted.
+        """
+        steps = retention.sweep(self._writer, self._sent_upto, older_than, max_bytes)
+        total = Retained()
+        while (done := await self.run(self._sweep, steps)) is not None:
+            total += done
+        return total
 
     def close(self) -> None:
         """Finish what was asked for, empty the WAL into the file, let go of the lock. Calling it again does nothing."""
@@ -202,6 +200,12 @@ class Store:
                 schema.write_meta(self._writer, {"session": self._session + 1})
             self._session += 1
             return self._session
+
+    def _sweep(self, steps: Iterator[Retained]) -> Retained | None:
+        with self._writing, self._faults():
+            done = next(steps, None)
+            self._wal.checkpoint_if_due()
+            return done
 
     @contextmanager
     def _faults(self) -> Iterator[None]:
