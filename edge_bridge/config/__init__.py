@@ -1,5 +1,8 @@
 """The configuration folder: read whole, checked whole, and handed on as one frozen value."""
 
+from edge_bridge.config.adapters import AdapterConfig
+from edge_bridge.config.changes import Changes, diff
+from edge_bridge.config.folder import Config, folder_for, load
 from edge_bridge.config.settings import MqttOptions, StoreOptions
 
-__all__ = ["MqttOptions", "StoreOptions"]
+__all__ = ["AdapterConfig", "Changes", "Config", "MqttOptions", "StoreOptions", "diff", "folder_for", "load"]

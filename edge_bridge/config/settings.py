@@ -57,8 +57,10 @@ class MqttOptions(Options):
     ca: PresentFile | None = Field(None, description="the plant's CA; default: what the system trusts")
     certificate: PresentFile | None = Field(None, description="the gateway's own certificate")
     key_credential: Credential | None = Field(None, description="name of the credential with the certificate's key")
-    client_id: str = Field("", description="default: the gateway's id", max_length=256)
-    window: int = Field(100, description="events in flight; the broker's own limit is kept too", ge=1, le=65_535)
+    client_id: str | None = Field(
+        None, description="default: the gateway's id", min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$"
+    )
+    window: int = Field(100, description="events in flight; the broker's own limit is kept too", ge=1, le=1000)
     reconnect_max: Duration = Field(5000, description="the longest wait between two tries", ge=100)
     delivery: Delivery = Field("puback", description="when an event counts as sent")
 
@@ -66,6 +68,8 @@ class MqttOptions(Options):
         """Refuse halves: a certificate without its key, a password without a user."""
         if (self.certificate is None) != (self.key_credential is None):
             raise ValueError("`certificate` and `key_credential` go together → give both, or neither")
+        if not self.tls and (self.ca or self.certificate):
+            raise ValueError("`ca` and `certificate` need an mqtts:// address → write `url: mqtts://…`")
         if self.password_credential is not None and self.username is None:
             raise ValueError("a password without a user → add `username:`")
 
@@ -85,7 +89,13 @@ class MqttOptions(Options):
         return self._split.scheme == "mqtts"
 
     @property
-    def exposed(self) -> bool:
+    def address(self) -> str:
+        """What people read in health and logs."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self._split.scheme}://{host}:{self.port}"
+
+    @property
+    def open_to_listeners(self) -> bool:
         """Whether everything can be read on the way: not encrypted, and not on this computer."""
         return not self.tls and not _LOOPBACK.fullmatch(self.host)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,9 +71,11 @@ class _Reading:
     """One file on its way: its nodes, the section they become, and the problems so far."""
 
     def __init__(self, file: Path, root: Path | None) -> None:
-        self.text = _text_of(file)
+        data = _bytes_of(file)
+        self.text = _text_of(file, data)
         self.node = _compose(file, self.text)
         self.section = Section(file, root)
+        self.section.sha256 = hashlib.sha256(data).hexdigest()
         self.problems: list[ConfigError] = []
 
     def mapping(self, node: yaml.MappingNode, path: Key) -> dict[str, Any]:
@@ -110,10 +113,9 @@ class _Reading:
         if node.style is not None:
             return str(node.value)
         if node.value and (found := _PERHAPS_NOT_A_COMMENT.match(self.text, node.end_mark.index)):
-            what = (
-                f"` {found[1]}` is read as a comment → if it belongs to the value, quote it: '{node.value} {found[1]}'"
-            )
-            self.section.doubts.append((self._place(node), what))
+            what = f"` {found[1]}` is read as a comment"
+            hint = f"if it belongs to the value, quote it: '{node.value} {found[1]}'"
+            self.section.doubts.append((self._place(node), what, hint))
         return None if node.value in _NOTHING else str(node.value)
 
     def _problem(self, what: str, hint: str, node: yaml.Node) -> ConfigError:
@@ -143,7 +145,7 @@ def _compose(file: Path, text: str) -> yaml.Node | None:
     return node
 
 
-def _text_of(file: Path) -> str:
+def _bytes_of(file: Path) -> bytes:
     try:
         if file.exists() and not file.is_file():  # a folder; or a pipe, which would never end
             raise ConfigError("not a file", "put a settings file in its place", where=f"{file}:1:1")
@@ -159,6 +161,10 @@ def _text_of(file: Path) -> str:
         ) from error
     if len(data) > LARGEST_FILE:
         raise ConfigError(f"larger than {LARGEST_FILE} bytes", "split it", where=f"{file}:1:1")
+    return data
+
+
+def _text_of(file: Path, data: bytes) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -14,7 +14,7 @@ class Section(dict[str, Any]):
     """One YAML file: a dict of str, dict, list and None that can say where each of its values stands.
 
     `root` is the configuration folder: relative paths and `credentials/` are looked for there. `doubts` are values that
-    were understood, though perhaps not as they were meant: place and question.
+    were understood, though perhaps not as they were meant: place, question and fix.
     """
 
     def __init__(self, file: Path, root: Path | None = None) -> None:
@@ -23,7 +23,8 @@ class Section(dict[str, Any]):
         self.root = root or file.parent
         self.marks: dict[Key, tuple[int, int]] = {(): (1, 1)}
         self.origins: dict[Key, Path] = {}  # keys that a profile brought in: their own file
-        self.doubts: list[tuple[str, str]] = []
+        self.doubts: list[tuple[str, str, str]] = []
+        self.sha256 = ""  # of the bytes that were read
 
     def where(self, key: Key) -> str:
         """Return `file:line:column` of a key, or of the nearest thing around it that is there."""
@@ -37,6 +38,7 @@ class Section(dict[str, Any]):
         section = Section(self.file, self.root)
         section.update({**self, **values})
         section.marks, section.origins, section.doubts = self.marks, self.origins, self.doubts
+        section.sha256 = self.sha256
         return section
 
 
@@ -51,7 +53,7 @@ def merged(profile: Mapping[str, Any], site: Mapping[str, Any]) -> Section | dic
         return laid
     section = Section(site.file, site.root)
     section.update(laid)
-    section.doubts = site.doubts
+    section.doubts, section.sha256 = site.doubts, site.sha256
     if isinstance(profile, Section):
         kept = {key: mark for key, mark in profile.marks.items() if _came_through(site, key)}
         section.marks.update(kept)

@@ -1,0 +1,213 @@
+"""The whole configuration folder: every file read, every problem gathered, one frozen Config."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from edge_bridge import strict_yaml
+from edge_bridge.config import adapters as adapter_files
+from edge_bridge.config.adapters import AdapterConfig, Surroundings
+from edge_bridge.config.routes import Names, dead_routes, machine_problems, read_routes
+from edge_bridge.config.settings import MqttOptions, StoreOptions
+from edge_bridge.config.site import SiteOptions, party_doubts, site_values
+from edge_bridge.domain.plant import Plant, Route
+from edge_bridge.errors import ConfigError, ConfigErrors
+from edge_bridge.options import read_options
+from edge_bridge.plugins import Plugins, find
+from edge_bridge.ports import Clock
+from edge_bridge.strict_yaml import ENTRIES, Section, load_list
+
+SITE_FILE, ROUTES_FILE = "edge-bridge.yaml", "routes.yaml"
+INSTALLED = Path("/etc/edge-bridge")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """One valid configuration. digest: of every file in it. warnings: what works, though perhaps not as meant."""
+
+    folder: Path
+    plant: Plant
+    timezone: str
+    language: Literal["en", "zh-CN"]
+    root: str
+    mqtt: MqttOptions
+    store: StoreOptions
+    adapters: Mapping[str, AdapterConfig]
+    digest: str
+    warnings: tuple[ConfigError, ...] = field(default=(), compare=False)
+
+
+def folder_for(given: str | Path | None) -> Path:
+    """Return the configuration folder: the one given, else /etc/edge-bridge where it exists, else ./config."""
+    if given is not None:
+        return Path(given)
+    return INSTALLED if INSTALLED.is_dir() else Path("config")
+
+
+def load(folder: Path, clock: Clock, plugins: Plugins | None = None) -> Config:
+    """Return the configuration in `folder`, every adapter built and none connected.
+
+    Raises ConfigError, or ConfigErrors with every problem of every file, each with `file:line:column` and a fix.
+    """
+    if not folder.is_dir():
+        what = "is not a folder" if folder.exists() else "there is no such folder"
+        raise ConfigError(f"configuration {folder}: {what}", "name the folder with --config DIR")
+    reading = _Reading(folder, clock, plugins if plugins is not None else find())
+    site = reading.attempt(reading.site)
+    built = reading.adapters(site)
+    routes = reading.attempt(lambda: reading.routes(built)) or ()
+    if reading.problems or site is None:
+        raise reading.problems[0] if len(reading.problems) == 1 else ConfigErrors(reading.problems)
+    return reading.config(site, built, routes)
+
+
+class _Reading:
+    """One folder on its way to a Config: the problems and doubts so far."""
+
+    def __init__(self, folder: Path, clock: Clock, plugins: Plugins) -> None:
+        self.folder, self.base, self.clock, self.plugins = folder, folder.absolute(), clock, plugins
+        self.problems: list[ConfigError] = []
+        self.sections: list[Section] = []
+        self.site_section: Section | None = None
+        self.routes_section: Section | None = None
+
+    def attempt(self, work: Callable[[], Result]) -> Result | None:
+        """Return what `work` returns, or keep its problems and return None."""
+        try:
+            return work()
+        except ConfigErrors as errors:
+            self.problems += errors.problems
+        except ConfigError as error:
+            self.problems.append(error)
+        return None
+
+    def site(self) -> SiteOptions:
+        section = strict_yaml.load(self.folder / SITE_FILE, self.base)
+        self.sections.append(section)
+        self.site_section = section
+        return read_options(SiteOptions, section.replacing(site_values(section)))
+
+    def adapters(self, site: SiteOptions | None) -> dict[str, AdapterConfig]:
+        store = site.store.path.parent if site else self.base
+        around = Surroundings(site.timezone if site else "UTC", store / "quarantine")
+        found: dict[str, AdapterConfig] = {}
+        for file in adapter_files.files(self.folder):
+            if problem := adapter_files.file_problem(file):
+                self.problems.append(problem)
+            one = self.attempt(lambda: adapter_files.read_adapter(file, self.plugins, around, self.clock, self.base))  # noqa: B023
+            if one is not None:
+                found[one.id] = one
+                self.sections.append(one.section)
+        self.problems += _same_names(found)
+        return found
+
+    def routes(self, built: Mapping[str, AdapterConfig]) -> tuple[Route, ...]:
+        file = self.folder / ROUTES_FILE
+        if not file.exists() and not file.is_symlink():
+            return ()
+        section = load_list(file, self.base)
+        self.sections.append(section)
+        self.routes_section = section
+        names = _names(built, adapter_files.files(self.folder))
+        self.problems += machine_problems(section, names)
+        return read_routes(section, names)
+
+    def config(self, site: SiteOptions, built: Mapping[str, AdapterConfig], routes: tuple[Route, ...]) -> Config:
+        machines = {a.id: adapter_files.machine(a) for a in built.values() if a.delivers == "readings"}
+        sources = {a.id: adapter_files.source(a) for a in built.values() if a.delivers == "ecns"}
+        plant = Plant(
+            site=site.site,
+            gateway=site.gateway,
+            machines=machines,
+            sources=sources,
+            routes=routes,
+            parties=site.plant_parties(),
+            limit=site.limit,
+            skew_tolerance=site.skew_tolerance,
+            unreachable_after=site.unreachable_after,
+            escalate_after=site.cards.escalate_after,
+            repeat_every=site.cards.repeat_every,
+        )
+        return Config(
+            folder=self.base,
+            plant=plant,
+            timezone=site.timezone,
+            language=site.language,
+            root=site.root,
+            mqtt=site.mqtt.model_copy(update={"client_id": site.mqtt.client_id or site.gateway}),
+            store=site.store,
+            adapters=dict(built),
+            digest=self._digest(),
+            warnings=tuple(self._warnings(site, plant)),
+        )
+
+    def _digest(self) -> str:
+        total = hashlib.sha256()
+        for section in sorted(self.sections, key=lambda section: section.file):
+            total.update(f"{section.file.relative_to(self.folder)}\0{section.sha256}\0".encode())
+        return total.hexdigest()
+
+    def _warnings(self, site: SiteOptions, plant: Plant) -> Iterator[ConfigError]:
+        assert self.site_section is not None
+        place = self.site_section.where
+        for where, what, hint in (doubt for section in self.sections for doubt in section.doubts):
+            yield ConfigError(what, hint, where=where)
+        if site.mqtt.open_to_listeners:
+            what = f"`mqtt.url`: {site.mqtt.host} is reached without encryption, passwords too"
+            yield ConfigError(what, "use mqtts://", where=place(("mqtt", "url")))
+        for key, what, hint in party_doubts(
+            plant.parties, {machine.area for machine in plant.machines.values()} - {""}
+        ):
+            yield ConfigError(what, hint, key=key, where=place(key))
+        for later, earlier in dead_routes(plant.routes):
+            assert self.routes_section is not None
+            first = self.routes_section.where((ENTRIES, earlier)).rsplit(":", 2)[1]
+            what = f"this route never decides anything: the one in line {first} comes first"
+            yield ConfigError(what, "remove one of them", where=self.routes_section.where((ENTRIES, later)))
+        yield from self._unread(plant)
+
+    def _unread(self, plant: Plant) -> Iterator[ConfigError]:
+        """Warn of files that look like settings and are not read, and of a plant with nothing to watch."""
+        here = {path.name for path in self.folder.iterdir() if path.suffix in (".yaml", ".yml")} - {
+            SITE_FILE,
+            ROUTES_FILE,
+        }
+        for name in sorted(here):
+            near = get_close_matches(name, (SITE_FILE, ROUTES_FILE), n=1, cutoff=0.7)
+            hint = f"rename it to {near[0]}" if near else "machines and ECN sources stand in adapters/"
+            yield ConfigError("this file is not read", hint, where=f"{self.folder / name}:1:1")
+        for path in sorted((self.folder / "adapters").glob("*.yml")):
+            yield ConfigError("this file is not read", f"rename it to {path.stem}.yaml", where=f"{path}:1:1")
+        for found, what in ((plant.machines, "machine"), (plant.sources, "ECN source")):
+            if not found:
+                hint = f"add a file for it to {self.folder / 'adapters'}"
+                yield ConfigError(f"no {what} is configured", hint, where=f"{self.folder / 'adapters'}:1:1")
+
+
+def _names(built: Mapping[str, AdapterConfig], files: tuple[Path, ...]) -> Names:
+    """Return what routes may call machines; a file that could not be read still gives its id, to spare a second error."""
+    machines = {file.stem.casefold(): file.stem for file in files}
+    sources = frozenset(adapter.id for adapter in built.values() if adapter.delivers == "ecns")
+    for adapter in built.values():
+        if adapter.delivers == "readings" and adapter.options.name:
+            machines[adapter.options.name.strip().casefold()] = adapter.id
+    return Names({name: machine for name, machine in machines.items() if machine not in sources}, sources)
+
+
+def _same_names(built: Mapping[str, AdapterConfig]) -> Iterator[ConfigError]:
+    """Yield a problem for each machine that is called like another one: a route or ECN could mean either."""
+    taken = {adapter.id.casefold(): adapter.id for adapter in built.values()}
+    for adapter in built.values():
+        name = adapter.options.name
+        if name is None:
+            continue
+        other = taken.setdefault(name.strip().casefold(), adapter.id)
+        if other != adapter.id:
+            what = f"`name`: {name!r} is also {other}"
+            yield ConfigError(what, "give each its own", key=("name",), where=adapter.section.where(("name",)))
