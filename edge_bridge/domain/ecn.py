@@ -71,8 +71,10 @@ class EcnDraft:
 class Ecn:
     """An ECN as the gateway holds it, with where and when it came from.
 
-    arrived: when the gateway first held this state completely. baseline: it was there before its source was watched.
-    stages: stage → UTC ms of when it was first seen, the raw material of the heat map.
+    arrived: when the gateway first held this state completely. release: the instant R from which it holds, UTC ms, None
+    when the file gives none that can be trusted. waiting: effective later; the old requirement stays in force until then.
+    skew: ms by which the release lay ahead of our clock and was taken as now. baseline: it was there before its source
+    was watched. stages: stage → UTC ms of when it was first seen, the raw material of the heat map.
     """
 
     draft: EcnDraft
@@ -80,6 +82,9 @@ class Ecn:
     file: str
     sha256: str
     arrived: Stamp
+    release: int | None = None
+    waiting: bool = False
+    skew: int = 0
     baseline: bool = False
     time_quality: str = "instant"
     suspect_time: bool = False

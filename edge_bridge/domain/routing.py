@@ -37,6 +37,7 @@ class Demand:
     drawing: str | None = None
     revision: str | None = None
     row: str = ""
+    item: int = 0  # its place in the ECN
     route: str = ""
 
     def same_need(self, other: Demand) -> bool:
@@ -57,12 +58,13 @@ def route(draft: EcnDraft, plant: Plant) -> tuple[list[Demand], list[Unrouted]]:
     """Return every demand of an ECN, and the items that no rule covers or that name an unknown machine."""
     demands: dict[tuple[str, str], Demand] = {}
     unrouted: list[Unrouted] = []
-    for item in draft.items:
+    for index, item in enumerate(draft.items):
         rules = [rule for rule in plant.routes if _matches(rule, draft, item)]
         machines, unknown = _machines(item, rules, plant)
         found = [demand for machine in machines for demand in _demands(draft, item, machine, rules, plant)]
         for demand in found:
-            demands[demand.machine, demand.key] = demand  # of two rows on one program, the later one holds
+            # of two rows on one program, the later one holds
+            demands[demand.machine, demand.key] = replace(demand, item=index)
         if unknown:
             unrouted.append(Unrouted(draft.number, item, f"unknown machine: {', '.join(unknown)}"))
         elif not machines:

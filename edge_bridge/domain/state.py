@@ -16,21 +16,38 @@ from edge_bridge.domain.routing import Demand
 
 
 @dataclass(frozen=True, slots=True)
+class Waiver:
+    """Who allowed the old program, why, and until when (UTC ms; None: until the next requirement)."""
+
+    by: str
+    reason: str
+    until: Milliseconds | None = None
+
+    def holds(self, now: Stamp) -> bool:
+        """Tell whether it still holds."""
+        return self.until is None or now.utc < self.until
+
+
+@dataclass(frozen=True, slots=True)
 class Requirement:
     """The register's row for one program on one machine: the version in force, since when, by which ECN.
 
-    baseline: the origin whose baseline it came with, or None. matched: UTC ms of the last confirmed match under this
-    requirement. outdated_since: since when a version that does not match is being run.
+    baseline: the origin whose baseline it came with, or None; mismatch: it is on that baseline's card. matched: UTC ms of
+    the last confirmed match under this requirement. outdated_since: since when a version that does not match is being
+    run. seen: the version last evidenced. verdict, due, obligation: of the newest obligation on it, closed or not.
     """
 
     demand: Demand
     since: Stamp
     baseline: str | None = None
-    unmet_since: Milliseconds | None = None
+    mismatch: bool = False
     matched: Milliseconds | None = None
-    matched_version: str | None = None
-    outdated_since: Stamp | None = None
+    outdated_since: Milliseconds | None = None
     seen: str | None = None
+    verdict: str | None = None
+    due: Milliseconds | None = None
+    obligation: str | None = None
+    waiver: Waiver | None = None
 
     @property
     def key(self) -> str:

@@ -1,0 +1,121 @@
+"""The open books of one turn: state, plant, agenda, the present instant, and the events written so far."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from edge_bridge.domain.agenda import Agenda, Duty
+from edge_bridge.domain.card import Card
+from edge_bridge.domain.event import Event, EventType
+from edge_bridge.domain.instant import Milliseconds, Stamp
+from edge_bridge.domain.obligation import Obligation
+from edge_bridge.domain.plant import Machine, Plant
+from edge_bridge.domain.reading import Reading
+from edge_bridge.domain.state import State, register_key
+
+Texts = Callable[[Card, Machine | None], Mapping[str, Mapping[str, str]]]
+"""Gives a card its `title`, `text` and `next_step`, each by language."""
+
+
+def no_texts(card: Card, machine: Machine | None) -> Mapping[str, Mapping[str, str]]:
+    """Stand in where nobody reads the texts."""
+    return {}
+
+
+class Books:
+    """What every part of the ledger writes in. Nothing here judges."""
+
+    def __init__(
+        self, state: State, plant: Plant, now: Stamp, new_id: Callable[[], str], texts: Texts = no_texts
+    ) -> None:
+        self.state = state
+        self.plant = plant
+        self.now = now
+        self.started = now
+        self.new_id = new_id
+        self.texts = texts
+        self.agenda = Agenda()
+        self.events: list[Event] = []
+        self.touched: set[str] = set()  # machines whose retained state has to be told again
+        self.cards_told: set[str] = set()  # cards whose retained topic has to be told again
+        self.latest: dict[str, Reading] = {}  # the newest reading of each machine since the start
+        self.open_on: defaultdict[str, set[str]] = defaultdict(set)  # register key → open obligations
+        self.open_at: defaultdict[str, set[str]] = defaultdict(set)  # machine → open obligations
+        self.open_cards: dict[str, str] = {}  # dedup key → card id
+        for obligation in state.obligation.values():
+            self._index(obligation)
+        for card in state.card.values():
+            self.open_cards[card.dedup_key] = card.id
+
+    def emit(
+        self,
+        event: EventType,
+        *,
+        origin: str,
+        subject: str,
+        data: dict[str, Any],
+        time: Milliseconds | None = None,
+        correlation: str | None = None,
+        causation: str | None = None,
+    ) -> str:
+        """Write one fact; return its id."""
+        at = self.now.utc if time is None else time
+        made = Event(self.new_id(), event, origin, subject, at, data, correlation, causation)
+        self.events.append(made)
+        return made.id
+
+    def take_events(self) -> list[Event]:
+        """Return and reset what was written."""
+        events, self.events = self.events, []
+        return events
+
+    def machine(self, machine: str | None) -> Machine | None:
+        """Return a configured machine, or None."""
+        return self.plant.machines.get(machine) if machine else None
+
+    def put_obligation(self, obligation: Obligation) -> None:
+        """Keep an obligation; a closed one becomes history."""
+        self.state.obligation[obligation.id] = obligation
+        if obligation.closed:
+            self.open_on[self._key(obligation)].discard(obligation.id)
+            self.open_at[obligation.machine].discard(obligation.id)
+            self.state.obligation.release(obligation.id)
+        else:
+            self._index(obligation)
+        self.touched.add(obligation.machine)
+
+    def obligations_on(self, key: str) -> list[Obligation]:
+        """Return the open obligations on a register key."""
+        return [self.state.obligation[i] for i in sorted(self.open_on.get(key, ()))]
+
+    def obligations_at(self, machine: str) -> list[Obligation]:
+        """Return the open obligations on a machine."""
+        return [self.state.obligation[i] for i in sorted(self.open_at.get(machine, ()))]
+
+    def put_card(self, card: Card) -> None:
+        """Keep a card; a closed one becomes history."""
+        self.state.card[card.id] = card
+        self.cards_told.add(card.id)
+        if card.closed:
+            self.open_cards.pop(card.dedup_key, None)
+            self.state.card.release(card.id)
+        else:
+            self.open_cards[card.dedup_key] = card.id
+
+    def cards_of(self, machine: str) -> Iterable[Card]:
+        """Return the open cards about a machine."""
+        return [card for card in self.state.card.values() if card.machine == machine]
+
+    def schedule(self, boottime: Milliseconds, duty: Duty, key: str) -> None:
+        """Note a duty for an instant of this boot."""
+        self.agenda.add(boottime, duty, key)
+
+    def _index(self, obligation: Obligation) -> None:
+        self.open_on[self._key(obligation)].add(obligation.id)
+        self.open_at[obligation.machine].add(obligation.id)
+
+    @staticmethod
+    def _key(obligation: Obligation) -> str:
+        return register_key(obligation.machine, obligation.program)

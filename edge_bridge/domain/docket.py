@@ -1,0 +1,198 @@
+"""The docket of obligations: opened with the register, moved by the table, told with both sides of the evidence."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edge_bridge.domain.agenda import Duty
+from edge_bridge.domain.board import Board
+from edge_bridge.domain.books import Books
+from edge_bridge.domain.card import Kind
+from edge_bridge.domain.deadline import Deadline
+from edge_bridge.domain.ecn import Ecn
+from edge_bridge.domain.event import EventType
+from edge_bridge.domain.evidence import Assessment, Blind, machine_side
+from edge_bridge.domain.instant import Milliseconds, Stamp, to_text
+from edge_bridge.domain.obligation import Obligation, Trigger, Verdict, step
+from edge_bridge.domain.reading import Reading
+from edge_bridge.domain.routing import Demand
+from edge_bridge.domain.state import register_key
+from edge_bridge.domain.told import obligation_data
+
+
+class Docket:
+    """Obligations on the books."""
+
+    def __init__(self, books: Books, board: Board) -> None:
+        self._books = books
+        self._board = board
+
+    def open(self, demand: Demand, ecn: Ecn, unmet_since: Milliseconds | None, cause: str | None) -> None:
+        """Open an obligation: due = max(release, arrival) + limit, fixed from now on."""
+        books = self._books
+        release = ecn.release
+        t0 = ecn.arrived.utc if release is None else max(release, ecn.arrived.utc)
+        machine = books.machine(demand.machine)
+        obligation = Obligation(
+            id=books.new_id(),
+            demand=demand,
+            source=ecn.source,
+            file=ecn.file,
+            sha256=ecn.sha256,
+            area=machine.area if machine else "",
+            arrived=ecn.arrived,
+            t0=t0,
+            due=Deadline(t0 + demand.limit, ecn.arrived).anchored(books.now),
+            unmet_since=unmet_since if unmet_since is not None else (release if release is not None else t0),
+            release=release,
+            time_quality=ecn.time_quality,
+            late_arrival=ecn.late_arrival,
+            stages=ecn.stages,
+        )
+        self._tell(obligation, EventType.OBLIGATION_OPENED, cause)
+        books.schedule(obligation.due.boottime, Duty.OBLIGATION, obligation.id)
+
+    def match(self, obligation: Obligation, assessment: Assessment, reading: Reading) -> None:
+        """Say that fresh evidence shows the required program.
+
+        A match first seen after the deadline, when nothing had judged the obligation at its time (the gateway was off),
+        gives neither credit nor blame, unless the evidence itself proves when the program came.
+        """
+        left = obligation.due.remaining(reading.at)
+        if obligation.verdict is Verdict.PENDING and left < 0:
+            if self._proves_in_time(obligation, assessment):
+                obligation = replace(obligation, inferred=True)
+            else:
+                obligation = self.move(obligation, Trigger.DUE_BLIND, Blind.GATEWAY_DOWN, None, None)
+        release_left = None if obligation.release is None else left + obligation.release - obligation.t0
+        observed = replace(
+            obligation,
+            confirmed_at=reading.at.utc if obligation.verdict is Verdict.UNVERIFIABLE else None,
+            within_release_limit=None if release_left is None else release_left >= 0,
+        )
+        self.move(observed, Trigger.MATCHED, observed.reason if observed.confirmed_at else "", assessment, reading)
+
+    def wrong(self, obligation: Obligation, assessment: Assessment, reading: Reading) -> None:
+        """Say that fresh evidence shows another version."""
+        now = self._books.now
+        if obligation.verdict is Verdict.PENDING and obligation.due.remaining(now) <= 0:
+            moved = self.move(obligation, Trigger.DUE_WRONG, str(assessment.comparison), assessment, reading)
+            self._overdue(moved)
+        elif obligation.verdict is Verdict.UNVERIFIABLE and obligation.returned is None:
+            self._books.put_obligation(replace(obligation, returned=reading.at))
+            self._books.schedule(reading.at.boottime + obligation.demand.limit, Duty.OBLIGATION, obligation.id)
+        elif obligation.verdict is Verdict.UNVERIFIABLE and self._had_its_time(obligation, now):
+            moved = self.move(obligation, Trigger.STILL_WRONG, str(assessment.comparison), assessment, reading)
+            self._overdue(moved)
+
+    def blind(self, obligation: Obligation, reason: Blind, reading: Reading | None) -> bool:
+        """Say at the deadline that nothing shows this program's version; return whether that changed anything."""
+        if obligation.verdict is not Verdict.PENDING or obligation.due.remaining(self._books.now) > 0:
+            return False
+        self.move(obligation, Trigger.DUE_BLIND, reason, None, reading)
+        return True
+
+    def end(self, obligation: Obligation, reason: str, cause: str | None = None) -> None:
+        """Withdraw, supersede, waive or remove."""
+        self.move(obligation, Trigger.ENDED, reason, None, None, cause)
+
+    def move(
+        self,
+        obligation: Obligation,
+        trigger: Trigger,
+        reason: str,
+        assessment: Assessment | None,
+        reading: Reading | None,
+        cause: str | None = None,
+    ) -> Obligation:
+        """Apply one trigger by the table and tell what changed; return the obligation as it is now."""
+        arrow = step(obligation.verdict, obligation.closed, trigger)
+        if arrow is None:
+            return obligation
+        verdict, closed = arrow
+        at = reading.at if reading is not None and trigger is Trigger.MATCHED else self._books.now
+        changed = verdict is not obligation.verdict
+        moved = replace(
+            obligation,
+            verdict=verdict,
+            closed=closed,
+            reason=reason if changed or trigger is Trigger.MATCHED else obligation.reason,
+            decided=at.utc if changed else obligation.decided,
+            observed=assessment.seen if assessment else obligation.observed,
+            evidence=machine_side(reading, assessment.evidence if assessment else None) or obligation.evidence,
+            lateness=max(0, -obligation.due.remaining(at)) if verdict is Verdict.LATE else obligation.lateness,
+            exposure=self._exposure(obligation, at),
+        )
+        if changed:
+            revised = None if obligation.verdict is Verdict.PENDING else obligation.last_event
+            moved = self._tell(moved, EventType.OBLIGATION_VERDICT, cause, revised)
+        if closed:
+            end = replace(moved, reason=moved.reason or reason)
+            moved = self._tell(end, EventType.OBLIGATION_CLOSED, moved.last_event)
+        return moved
+
+    def _proves_in_time(self, obligation: Obligation, assessment: Assessment) -> bool:
+        evidence = assessment.evidence
+        if evidence is None or not evidence.trusted_time or evidence.source_time is None:
+            return False
+        return evidence.source_time <= obligation.due.utc
+
+    @staticmethod
+    def _had_its_time(obligation: Obligation, now: Stamp) -> bool:
+        return obligation.returned is not None and now.since(obligation.returned) >= obligation.demand.limit
+
+    def _overdue(self, obligation: Obligation) -> None:
+        demand = obligation.demand
+        self._board.raise_card(
+            demand.machine,
+            Kind.OVERDUE,
+            demand.key,
+            machine=demand.machine,
+            program=demand.key,
+            ecns=[demand.ecn],
+            seen=obligation.observed,
+            facts={
+                "program": demand.program,
+                "required": demand.version,
+                "seen": obligation.observed,
+                "since": to_text(obligation.unmet_since),
+                "due": to_text(obligation.due.utc),
+                "part": demand.part,
+                "drawing": demand.drawing,
+                "stage": max(obligation.stages, key=lambda s: obligation.stages[s]) if obligation.stages else None,
+            },
+            cause=obligation.last_event,
+        )
+
+    def _exposure(self, obligation: Obligation, until: Stamp) -> Milliseconds:
+        """Add up how long the machine ran another version of this program since it was to change."""
+        kept = self._books.state.machine.get(obligation.machine)
+        demand, start = obligation.demand, obligation.unmet_since
+        total = 0
+        for run in kept.runs if kept else ():
+            if run.program != demand.key or run.version is None or demand.version is None:
+                continue
+            if demand.rule.compare(run.version, demand.version).value != "match":
+                total += max(0, (until.utc if run.until is None else run.until) - max(run.since, start))
+        return total
+
+    def _tell(
+        self, obligation: Obligation, event: EventType, cause: str | None, revises: str | None = None
+    ) -> Obligation:
+        told = self._books.emit(
+            event,
+            origin=obligation.machine,
+            subject=obligation.machine,
+            data=obligation_data(obligation) | ({"revises": revises} if revises else {}),
+            correlation=obligation.id,
+            causation=cause or obligation.last_event,
+        )
+        kept = replace(obligation, last_event=told)
+        self._books.put_obligation(kept)
+        key = register_key(kept.machine, kept.program)
+        requirement = self._books.state.requirement.get(key)
+        if requirement is not None and requirement.demand.ecn == kept.ecn:
+            self._books.state.requirement[key] = replace(
+                requirement, verdict=str(kept.verdict), due=kept.due.utc, obligation=kept.id
+            )
+        return kept

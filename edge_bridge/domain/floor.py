@@ -1,0 +1,224 @@
+"""The shop floor: what each machine showed last, whether it can be reached, and what it ran."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edge_bridge.domain.agenda import Duty
+from edge_bridge.domain.board import Board
+from edge_bridge.domain.books import Books
+from edge_bridge.domain.card import Kind
+from edge_bridge.domain.event import GATEWAY, EventType
+from edge_bridge.domain.evidence import assess, bind, is_fresh, judged_programs, settled
+from edge_bridge.domain.instant import MINUTE, SECOND, Milliseconds, Stamp, to_text
+from edge_bridge.domain.plant import Judge, Machine
+from edge_bridge.domain.reading import Reading
+from edge_bridge.domain.signal import AdapterLost
+from edge_bridge.domain.state import MachineState, Run, register_key
+from edge_bridge.domain.told import program_data
+from edge_bridge.domain.watch import Watch
+
+MOST_RUNS = 64  # stretches of production remembered for each machine: enough to tell exposure after a late ECN
+
+
+class Floor:
+    """Machines on the books."""
+
+    def __init__(self, books: Books, watch: Watch, board: Board) -> None:
+        self._books = books
+        self._watch = watch
+        self._board = board
+        self._saved: dict[str, Stamp] = {}
+        self._armed: set[str] = set()
+
+    def read(self, reading: Reading) -> None:
+        """Take one reading in. One that says the same as the last costs next to nothing."""
+        machine = self._books.machine(reading.machine)
+        if machine is None:
+            return  # a last reading of a machine that was just removed
+        kept = self._books.state.machine[machine.id]
+        last = self._books.latest.get(machine.id)
+        before = last or kept.reading
+        continuous = before is not None and reading.at.since(before.at) <= machine.fresh_for
+        self._books.latest[machine.id] = reading
+        same = before is not None and reading.same_as(before)
+        if last is not None and same and kept.reachable and continuous and settled(kept.binding):
+            self._save_now_and_then(kept, reading)
+            return
+        if not kept.reachable:
+            kept = self._back(kept, reading)
+        if before is None or _told_differently(before, reading, machine):
+            self._books.emit(
+                EventType.PROGRAM_CHANGED,
+                origin=machine.id,
+                subject=machine.id,
+                time=reading.at.utc,
+                data=program_data(reading),
+            )
+        kept = replace(kept, reading=reading, binding=bind(kept.binding, reading, machine, continuous))
+        kept = self._baseline_view(replace(kept, runs=self._runs(kept, reading, machine)), reading, machine)
+        self._put(kept)
+        self._arm(machine, reading)
+        self._watch.look(machine.id)
+
+    def lost(self, signal: AdapterLost) -> None:
+        """Note that a machine cannot be read; told once."""
+        kept = self._books.state.machine[signal.adapter]
+        if kept.reachable is False:
+            if kept.error != signal.error:
+                self._put(replace(kept, error=signal.error))
+            return
+        since = kept.reading.at if kept.reading is not None and kept.reachable else signal.at
+        kept = replace(
+            kept,
+            reachable=False,
+            since=since.utc,
+            error=signal.error,
+            lost=signal.at,
+            runs=_ended(kept.runs, since.utc),
+        )
+        self._put(kept)
+        self._books.emit(
+            EventType.MACHINE_UNREACHABLE,
+            origin=kept.id,
+            subject=kept.id,
+            data={"machine": kept.id, "since": to_text(since.utc), "error": signal.error},
+        )
+        self._books.schedule(signal.at.boottime + self._books.plant.unreachable_after, Duty.UNREACHABLE, signal.adapter)
+
+    def check_stale(self, machine_id: str) -> None:
+        """Look whether readings still come: a machine that went silent is unreachable 10 s after its last good one."""
+        self._armed.discard(machine_id)
+        machine, kept = self._books.machine(machine_id), self._books.state.machine.get(machine_id)
+        reading = self._books.latest.get(machine_id)
+        if machine is None or kept is None or not kept.reachable:
+            return
+        last = reading or kept.reading
+        silent = self._books.now.since(last.at) if last else silent_after(machine)
+        if silent >= silent_after(machine):
+            self.lost(AdapterLost(machine_id, self._books.now, f"no reading for {silent // SECOND} s"))
+        elif last is not None:
+            self._arm(machine, last)
+
+    def check_unreachable(self, machine_id: str) -> None:
+        """Raise `machine_unreachable` for a machine that is away long enough with an open obligation."""
+        kept = self._books.state.machine.get(machine_id)
+        if kept is None or kept.reachable is not False or kept.lost is None or not self._books.open_at.get(machine_id):
+            return
+        away, wait = self._books.now.since(kept.lost), self._books.plant.unreachable_after
+        if away < wait:
+            self._books.schedule(self._books.now.boottime + wait - away, Duty.UNREACHABLE, machine_id)
+            return
+        everyone = [m for m in self._books.plant.machines if self._books.state.machine[m].reachable is False]
+        all_at_once = len(everyone) == len(self._books.plant.machines) > 1
+        if all_at_once:
+            self._board.raise_card(
+                GATEWAY, Kind.MACHINE_UNREACHABLE, facts=self._away(kept, ", ".join(sorted(everyone)))
+            )
+        else:
+            self._board.raise_card(
+                machine_id, Kind.MACHINE_UNREACHABLE, machine=machine_id, facts=self._away(kept, machine_id)
+            )
+
+    def arm(self) -> None:
+        """Put every machine's watch on the agenda after a start."""
+        for machine in self._books.plant.machines.values():
+            kept = self._books.state.machine[machine.id]
+            if kept.reachable and machine.id not in self._armed:
+                self._armed.add(machine.id)
+                self._books.schedule(self._books.now.boottime + silent_after(machine), Duty.STALE, machine.id)
+            elif kept.reachable is False:
+                self._books.schedule(self._books.now.boottime, Duty.UNREACHABLE, machine.id)
+
+    def save(self) -> None:
+        """Keep every machine's last reading, for the next start."""
+        for machine_id, reading in self._books.latest.items():
+            kept = self._books.state.machine.get(machine_id)
+            if kept is not None and kept.reading != reading:
+                self._books.state.machine[machine_id] = replace(kept, reading=reading)
+
+    def _away(self, kept: MachineState, machines: str) -> dict[str, str | int | None]:
+        return {"machines": machines, "since": to_text(kept.since or 0), "error": kept.error}
+
+    def _back(self, kept: MachineState, reading: Reading) -> MachineState:
+        self._books.emit(
+            EventType.MACHINE_REACHABLE,
+            origin=kept.id,
+            subject=kept.id,
+            time=reading.at.utc,
+            data={"machine": kept.id, "since": to_text(reading.at.utc), "error": ""},
+        )
+        self._board.clear(kept.id, Kind.MACHINE_UNREACHABLE)
+        self._board.clear(GATEWAY, Kind.MACHINE_UNREACHABLE)
+        return replace(kept, reachable=True, since=reading.at.utc, error="", lost=None)
+
+    def _put(self, kept: MachineState) -> None:
+        self._books.state.machine[kept.id] = kept
+        self._books.touched.add(kept.id)
+        if kept.reading is not None:
+            self._saved[kept.id] = kept.reading.at
+
+    def _save_now_and_then(self, kept: MachineState, reading: Reading) -> None:
+        saved = self._saved.get(kept.id)
+        if saved is None or reading.at.since(saved) >= MINUTE:
+            self._put(replace(kept, reading=reading))
+            self._watch.look(kept.id)  # moves `last_match` on
+
+    def _arm(self, machine: Machine, reading: Reading) -> None:
+        if machine.id not in self._armed:
+            self._armed.add(machine.id)
+            self._books.schedule(reading.at.boottime + silent_after(machine), Duty.STALE, machine.id)
+
+    def _baseline_view(self, kept: MachineState, reading: Reading, machine: Machine) -> MachineState:
+        """End the baseline's view of a machine once it shows something else than when the baseline was taken."""
+        if not kept.baseline_pending:
+            return kept
+        view = (next(iter(judged_programs(reading, machine)), None), reading.running)
+        if kept.view is None:
+            return replace(kept, view=view)
+        return kept if kept.view == view else replace(kept, baseline_pending=False, view=None)
+
+    def _runs(self, kept: MachineState, reading: Reading, machine: Machine) -> tuple[Run, ...]:
+        """Return the stretches of production with this reading in them."""
+        current = self._production(kept, reading, machine)
+        last = kept.runs[-1] if kept.runs else None
+        if last is not None and last.until is None and current == (last.program, last.version):
+            return kept.runs
+        runs = _ended(kept.runs, reading.at.utc)
+        return (*runs, Run(*current, reading.at.utc))[-MOST_RUNS:] if current else runs
+
+    def _production(self, kept: MachineState, reading: Reading, machine: Machine) -> tuple[str, str | None] | None:
+        """Return the program and version that is being produced with; the version None when nothing shows it."""
+        selected = next(iter(judged_programs(reading, machine)), None)
+        if not reading.running or selected is None:
+            return None
+        requirement = self._books.state.requirement.get(register_key(machine.id, selected))
+        if requirement is not None and requirement.demand.version is not None:
+            return selected, assess(reading, machine, kept.binding, requirement.demand).seen
+        first = next((e for e in reading.evidence if e.program is not None or e.bound or kept.binding.ran), None)
+        return selected, first.value if first else None
+
+
+def silent_after(machine: Machine) -> Milliseconds:
+    """Return after how long without a reading a machine counts as unreachable: 10 s, longer only if read seldom."""
+    return max(10 * SECOND, 2 * machine.every)
+
+
+def freshest(books: Books, machine: Machine) -> Reading | None:
+    """Return a machine's newest reading if it is still evidence."""
+    reading = books.latest.get(machine.id)
+    return reading if is_fresh(reading, machine, books.now) else None
+
+
+def _told_differently(before: Reading, now: Reading, machine: Machine) -> bool:
+    """Tell whether the platform has to know. A subprogram call on a machine judged by its main program is no news."""
+    old, new = program_data(before), program_data(now)
+    if machine.judge is Judge.MAIN:
+        old.pop("active_program"), new.pop("active_program")
+    return old != new
+
+
+def _ended(runs: tuple[Run, ...], at: Milliseconds) -> tuple[Run, ...]:
+    if not runs or runs[-1].until is not None:
+        return runs
+    return (*runs[:-1], replace(runs[-1], until=at))

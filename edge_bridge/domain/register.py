@@ -1,0 +1,134 @@
+"""The register: for each program on each machine, which version is in force now and by which ECN."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from edge_bridge.domain.board import Board
+from edge_bridge.domain.books import Books
+from edge_bridge.domain.card import Kind
+from edge_bridge.domain.docket import Docket
+from edge_bridge.domain.ecn import Ecn
+from edge_bridge.domain.obligation import Verdict
+from edge_bridge.domain.routing import Demand
+from edge_bridge.domain.state import Requirement, register_key
+from edge_bridge.domain.version import VersionRule
+
+SURVIVES_SUPERSEDING = (Kind.OVERDUE, Kind.OUTDATED_PROGRAM_RUNNING, Kind.REVERTED, Kind.CANNOT_VERIFY)
+
+
+class Register:
+    """Every ECN's demands by machine and program, and the row that is in force."""
+
+    def __init__(self, books: Books, docket: Docket, board: Board) -> None:
+        self._books = books
+        self._docket = docket
+        self._board = board
+        self._demands: defaultdict[str, dict[str, Demand]] = defaultdict(dict)  # register key → ECN → demand
+        self._keys_of: defaultdict[str, set[str]] = defaultdict(set)  # ECN → register keys
+        self._machines_of: defaultdict[str, set[str]] = defaultdict(set)  # program key → machines
+
+    def replace_demands(self, ecn: str, demands: Iterable[Demand]) -> set[str]:
+        """Hold these demands of an ECN instead of its earlier ones; return every register key concerned."""
+        before = self._keys_of.pop(ecn, set())
+        for key in before:
+            del self._demands[key][ecn]
+        for demand in demands:
+            key = register_key(demand.machine, demand.key)
+            self._demands[key][ecn] = demand
+            self._keys_of[ecn].add(key)
+            self._machines_of[demand.key].add(demand.machine)
+        return before | self._keys_of.get(ecn, set())
+
+    def demands_of(self, ecn: str) -> list[Demand]:
+        """Return the demands that an ECN makes now."""
+        return [self._demands[key][ecn] for key in sorted(self._keys_of.get(ecn, ()))]
+
+    def keys(self) -> set[str]:
+        """Return every register key that is demanded or in force."""
+        return {key for key, demands in self._demands.items() if demands} | set(self._books.state.requirement)
+
+    def head(self, key: str) -> tuple[Ecn, Demand] | None:
+        """Return what is in force: explicit supersedes first, then release, then arrival, then number."""
+        held = [(ecn, d) for ecn, d in self._on(key) if ecn.status.in_force and not ecn.waiting]
+        overruled = {number for ecn, _ in held for number in ecn.draft.supersedes if number != ecn.number}
+        standing = [pair for pair in held if pair[0].number not in overruled] or held
+        return max(standing, key=lambda pair: _order(pair[0]), default=None)
+
+    def not_in_effect(self, key: str) -> list[tuple[Ecn, Demand]]:
+        """Return the demands of ECNs in work or waiting: nothing is measured against them yet."""
+        return [(ecn, d) for ecn, d in self._on(key) if ecn.waiting or not ecn.status.in_force]
+
+    def newest(self, program: str, rule: VersionRule) -> str | None:
+        """Return the newest released version of a program on any machine, by the scheme's order."""
+        heads = (self._books.state.requirement.get(register_key(m, program)) for m in self._machines_of[program])
+        versions = [r.demand.version for r in heads if r is not None and r.demand.version]
+        ordered = [(key, version) for version in versions if (key := rule.key(version)) is not None]
+        return max(ordered, default=(None, None))[1]
+
+    def refresh(self, key: str, applied: Ecn | None, baseline: str | None, reason: str, cause: str | None) -> bool:
+        """Bring the row in force up to date; return whether it changed.
+
+        applied: the ECN that was just applied: only what is new by it opens an obligation. baseline: the origin of the
+        baseline that fills the register only. reason: why open obligations end, when nothing newer supersedes them.
+        """
+        state, head = self._books.state, self.head(key)
+        row = state.requirement.get(key)
+        if head is None:
+            return row is not None and self._remove(key, row, reason, cause)
+        ecn, demand = head
+        if row is not None and row.demand.ecn == ecn.number and row.demand.same_need(demand):
+            if row.demand != demand:
+                state.requirement[key] = replace(row, demand=demand)
+            return False
+        unmet_since = self._end_superseded(key, ecn, demand, reason, cause)
+        state.requirement[key] = Requirement(demand, since=self._books.now, baseline=baseline)
+        if row is not None and self._still_in_force(row.demand.ecn):
+            for kind in SURVIVES_SUPERSEDING:
+                self._board.concern(demand.machine, kind, demand.key, ecn.number, cause)
+        else:
+            self._board.clear_program(demand.machine, demand.key, cause)
+        if applied is not None and applied.number == ecn.number and baseline is None:
+            self._docket.open(demand, ecn, unmet_since, cause)
+        self._books.touched.add(demand.machine)
+        return True
+
+    def _on(self, key: str) -> Iterator[tuple[Ecn, Demand]]:
+        for number, demand in self._demands.get(key, {}).items():
+            yield self._books.state.ecn[number], demand
+
+    def _still_in_force(self, number: str) -> bool:
+        ecn = self._books.state.ecn.get(number)
+        return ecn is not None and ecn.status.in_force
+
+    def _remove(self, key: str, row: Requirement, reason: str, cause: str | None) -> bool:
+        for obligation in self._books.obligations_on(key):
+            self._docket.end(obligation, reason, cause)
+        del self._books.state.requirement[key]
+        self._board.clear_program(row.demand.machine, row.demand.key, cause)
+        self._books.touched.add(row.demand.machine)
+        return True
+
+    def _end_superseded(self, key: str, ecn: Ecn, demand: Demand, reason: str, cause: str | None) -> int | None:
+        """End the open obligations on a key; return since when the program has been wrong, for the successor."""
+        unmet: list[int] = []
+        for obligation in self._books.obligations_on(key):
+            withdrawn = not self._still_in_force(obligation.ecn)
+            if not withdrawn and obligation.verdict is not Verdict.COMPLIANT:
+                unmet.append(obligation.unmet_since)
+            by_other = obligation.ecn != ecn.number and self._still_in_force(obligation.ecn)
+            self._docket.end(obligation, "superseded" if by_other else reason, cause)
+        return min(unmet, default=None)
+
+
+def _order(ecn: Ecn) -> tuple[int, int, str]:
+    release = ecn.release if ecn.release is not None else _day_or_arrival(ecn)
+    return (release, ecn.arrived.utc, ecn.number)
+
+
+def _day_or_arrival(ecn: Ecn) -> int:
+    """Order an ECN without a release instant by its day when it has one, else by its arrival."""
+    date = ecn.draft.effective_from or ecn.draft.released
+    return date.utc if date is not None and not ecn.suspect_time else ecn.arrived.utc
