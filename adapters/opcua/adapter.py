@@ -7,11 +7,12 @@ from contextlib import aclosing, asynccontextmanager
 from typing import Any, ClassVar, Literal
 
 from adapters.opcua import profile
-from adapters.opcua.decode import Answer, Layout, reading
+from adapters.opcua.decode import Layout, reading
 from adapters.opcua.layout import lay_out
 from adapters.opcua.nodes import Resolved, resolve
 from adapters.opcua.options import OpcUaOptions, check
 from adapters.opcua.session import Access, Batches, Session, opened
+from adapters.opcua.values import Answer
 from edge_bridge.domain.instant import Milliseconds
 from edge_bridge.domain.reading import Reading
 from edge_bridge.options import read_options
@@ -32,7 +33,7 @@ class OpcUaAdapter:
         self.options = read_options(OpcUaOptions, options)
         check(self.options, options)
         self._clock = clock
-        settings = profile.settle(profile.read(self.options.profile), self.options)
+        settings = profile.settle(profile.read(self.options.profile, options), self.options)
         self._layout: Layout = lay_out(name, self.options, settings, options)
         self._namespace = settings.namespace
         self._access = Access(

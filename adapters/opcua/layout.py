@@ -24,7 +24,8 @@ def lay_out(machine: str, options: OpcUaOptions, settings: Settings, given: Mapp
         try:
             found = parse(node)
         except ValueError as error:
-            raise refuse(key, f"`{key[-1]}`: {error}", f"found {node!r}") from None
+            what, _, hint = str(error).partition(" → ")
+            raise refuse(key, f"`{key[-1]}`: {what} (found {node!r})", hint) from None
         if isinstance(found, Identifier) and found.namespace is None and settings.namespace is None:
             what = f"{node!r} does not say its namespace, and profile {options.profile} has none"
             raise refuse(key, what, f"write nsu=URI;s={node}, or set `namespace`")

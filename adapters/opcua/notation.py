@@ -35,14 +35,14 @@ NodeReference = Identifier | BrowsePath
 
 
 def parse(text: str) -> NodeReference:
-    """Return what `text` names. Raises ValueError that says how a node is written.
+    """Return what `text` names. Raises ValueError, `what → how a node is written`.
 
     `nsu=URI;s=…`, `ns=2;i=…`, `i=…` (namespace 0), `/0:Objects/2:Foo/2:Bar`; anything else is a string id in the profile's
     namespace, such as `/Channel/State/progStatus`.
     """
     text = text.strip()
     if not text:
-        raise ValueError("a node is missing: write nsu=URI;s=Name, a string id, or /0:Objects/2:Folder/2:Name")
+        raise ValueError("names no node → write nsu=URI;s=Name, a string id, or /0:Objects/2:Folder/2:Name")
     if text == _PATH or text.startswith(_PATH + "/"):
         return BrowsePath(_steps(text.removeprefix(_PATH)))
     for pattern, given in ((_BY_URI, "uri"), (_BY_INDEX, "index")):
@@ -50,7 +50,9 @@ def parse(text: str) -> NodeReference:
             namespace: str | int = int(found["index"]) if given == "index" else found["uri"]
             return Identifier(_identifier(found["rest"]), namespace)
     if text.startswith(("nsu=", "ns=")):
-        raise ValueError("a node with a namespace is written nsu=URI;s=Name, nsu=URI;i=123, ns=2;s=Name or ns=2;i=123")
+        raise ValueError(
+            "not a node → with a namespace it is written nsu=URI;s=Name, nsu=URI;i=123, ns=2;s=Name or ns=2;i=123"
+        )
     if re.match(r"[isgb]=", text):
         return Identifier(_identifier(text), 0)
     return Identifier(f"s={text}", None)
@@ -60,7 +62,7 @@ def _identifier(text: str) -> str:
     """Return the identifier when it is one. asyncua accepts some that no server can know."""
     found = _IDENTIFIER.fullmatch(text)
     if not found:
-        raise ValueError("an identifier is i=123, s=Text, g=GUID or b=Base64, after the namespace")
+        raise ValueError("no identifier → after the namespace comes i=123, s=Text, g=GUID or b=Base64")
     value, kind = found["value"], found["kind"]
     right = {
         "i": value.isascii() and value.isdigit() and int(value) <= LARGEST_NUMBER,
@@ -69,7 +71,7 @@ def _identifier(text: str) -> str:
         "b": bool(_BASE64.fullmatch(value)),
     }
     if not right[kind]:
-        raise ValueError(f"{text!r} is not an identifier: i= takes a number, g= a GUID, b= base 64")
+        raise ValueError(f"{text!r} is no identifier → i= takes a number, g= a GUID, b= base 64")
     return text
 
 
@@ -79,6 +81,6 @@ def _steps(text: str) -> tuple[tuple[int, str], ...]:
     for part in text.removeprefix("/").split("/"):
         found = _STEP.fullmatch(part)
         if not found:
-            raise ValueError("each step of a browse path is INDEX:Name, such as /0:Objects/2:Machine/2:Program")
+            raise ValueError("not a browse path → each step is INDEX:Name, such as /0:Objects/2:Machine/2:Program")
         steps.append((int(found["index"]), found["name"]))
     return tuple(steps)

@@ -24,13 +24,11 @@ def _endpoint(value: object) -> str:
         url = urlsplit(text)
         port = url.port
     except ValueError:
-        raise ValueError("not an address, such as opc.tcp://192.168.10.21:4840") from None
+        raise ValueError("not an address → write one such as opc.tcp://192.168.10.21:4840") from None
     if url.scheme != "opc.tcp" or not url.hostname:
-        raise ValueError(
-            "an OPC UA address starts with opc.tcp:// and names a host, such as opc.tcp://192.168.10.21:4840"
-        )
+        raise ValueError("not an OPC UA address → write one such as opc.tcp://192.168.10.21:4840")
     if url.username is not None or url.password is not None:
-        raise ValueError("user and password do not belong in the address: use `username` and `password_credential`")
+        raise ValueError("user and password do not belong in the address → use `username` and `password_credential`")
     host = f"[{url.hostname}]" if ":" in url.hostname else url.hostname
     return url._replace(netloc=f"{host}:{port or DEFAULT_PORT}").geturl()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -12,7 +13,7 @@ from adapters.opcua.options import LimitsOptions, NodeOptions, NodesOptions, Opc
 from edge_bridge.domain.reading import Execution, Mode
 from edge_bridge.errors import ConfigError
 from edge_bridge.options import Options, read_options
-from edge_bridge.strict_yaml import load, yaml_files
+from edge_bridge.strict_yaml import Section, load, yaml_files
 
 FOLDER = Path(__file__).parent / "profiles"
 
@@ -58,11 +59,17 @@ def names(folder: Path = FOLDER) -> tuple[str, ...]:
     return tuple(path.stem for path in yaml_files(folder))
 
 
-def read(name: str, folder: Path = FOLDER) -> ProfileOptions:
-    """Return a profile. Raises ConfigError with the key `profile` when there is none, with its own line when it is wrong."""
+def read(name: str, given: Mapping[str, Any] | None = None, folder: Path = FOLDER) -> ProfileOptions:
+    """Return a profile. Raises ConfigError with the key `profile` when there is none, with its own line when it is wrong.
+
+    given: the settings that name it, to say where.
+    """
     known = names(folder)
     if name not in known:
-        raise ConfigError(f"`profile`: no profile {name!r}", f"known here: {', '.join(known)}", key=("profile",))
+        where = given.where(("profile",)) if isinstance(given, Section) else ""
+        raise ConfigError(
+            f"`profile`: no profile {name!r}", f"known here: {', '.join(known)}", key=("profile",), where=where
+        )
     return read_options(ProfileOptions, load(folder / f"{name}.yaml"))
 
 

@@ -138,7 +138,6 @@ class Session:
             self._client.disconnect_socket()
             if transport is not None:
                 transport.abort()  # what is still unsent would keep the socket open
-            await self._clock.sleep(0)  # the event loop closes a cut socket in its next round
 
     async def _renew(self) -> None:
         """Renew the channel's token in good time."""

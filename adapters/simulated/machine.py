@@ -75,7 +75,7 @@ class Machine:
         """Carry out one command line: `load NAME [VERSION]`, `version V`, `run`, `stop`, `interrupt`, `end`, `sub NAME`,
         `return`, `mode auto|mdi|manual`, `test on|off`. Raises CommandError, and then nothing has changed.
         """
-        name, *words = line.split()
+        name, *words = line.split() or [""]
         if name not in self.commands:
             raise CommandError(f"unknown command {name!r}; known: {', '.join(sorted(self.commands))}")
         self.commands[name](words)

@@ -25,6 +25,7 @@ from asyncua.ua.status_codes import StatusCodes
 from adapters.simulated.machine import PLAIN, SINUMERIK, Codes, CommandError, Machine
 
 HOST = "127.0.0.1"
+SHORTEST_SESSION = 1_000  # milliseconds; shorter than on a real control, so that keeping one alive is tried quickly
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,7 @@ class SimulatedServer:
         """Listen, and return the endpoints. Port 0 takes any free one."""
         server = self._server
         await server.init()
+        server.iserver.min_session_timeout_ms = SHORTEST_SESSION
         server.set_endpoint(f"opc.tcp://{HOST}:{ports[0]}")
         server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
         if self._only_user:
@@ -234,13 +236,16 @@ async def serve(arguments: argparse.Namespace) -> None:
     user = OnlyUser(arguments.user, arguments.password) if arguments.user else None
     server = SimulatedServer(dialect, machine, user=user, limit=arguments.max_nodes_per_read)
     ports = [arguments.port + number if arguments.port else 0 for number in range(arguments.count)]
-    print("ready", *await server.start(ports, namespaces_before=arguments.namespaces_before), flush=True)
+    endpoints = await server.start(ports, namespaces_before=arguments.namespaces_before)
     obeying = asyncio.create_task(_obey_stdin(server))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, obeying.cancel)
+    print("ready", *endpoints, flush=True)
     try:
         await asyncio.wait([obeying])
     finally:
         await server.stop()
+    if not obeying.cancelled():
+        obeying.result()  # what went wrong in it is told, not lost
 
 
 async def _obey_stdin(server: SimulatedServer) -> None:

@@ -57,6 +57,12 @@ class OpcUaServer:
         self._process.terminate()
         return self._process.wait(10)
 
+    def hang_up(self) -> int:
+        """Say that no more commands come, and return the exit code."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        return self._process.wait(10)
+
     def kill(self) -> None:
         """End the process at once, as a power cut does, and release the pipes."""
         self._process.kill()

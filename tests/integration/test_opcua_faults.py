@@ -1,0 +1,152 @@
+"""The OPC UA adapter when the server is down, dies, or hangs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from adapters.opcua.adapter import OpcUaAdapter
+from edge_bridge.clock import SystemClock
+from edge_bridge.domain.reading import Mode, Reading
+from edge_bridge.errors import AdapterError, RefusedError
+from tests.integration.opcua_servers import OpcUaServer, running
+from tests.waiting import until
+
+
+def adapter(endpoint: str, **changed: Any) -> OpcUaAdapter:
+    """Return an adapter that gives up after half a second."""
+    options = {
+        "adapter": "opcua",
+        "profile": "sinumerik",
+        "endpoint": endpoint,
+        "security": "None",
+        "allow_insecure": "true",
+        "every": "100ms",
+        "timeout": "500ms",
+        **changed,
+    }
+    return OpcUaAdapter("m1", options, SystemClock())
+
+
+async def consume(machine: OpcUaAdapter) -> None:
+    """Read until the machine is lost."""
+    async with machine.connect() as readings:
+        await exhaust(readings)
+
+
+async def exhaust(readings: AsyncIterator[Reading]) -> None:
+    """Take readings until they end with an error."""
+    async for _ in readings:
+        pass
+
+
+async def lost(machine: OpcUaAdapter) -> AdapterError:
+    """Return the error that ends the readings, or the connecting."""
+    with pytest.raises(AdapterError) as caught:
+        await consume(machine)
+    assert not isinstance(caught.value, RefusedError)
+    assert caught.value.hint
+    return caught.value
+
+
+def closed_port() -> int:
+    """Return a port on which nothing listens."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
+async def test_a_control_that_is_down_is_an_adapter_error() -> None:
+    """Nothing listens; the host does not exist."""
+    assert "nothing listens" in (await lost(adapter(f"opc.tcp://127.0.0.1:{closed_port()}"))).what
+    assert "unknown" in (await lost(adapter("opc.tcp://no-such-host.invalid:4840", timeout="5s"))).what
+
+
+async def test_something_that_is_not_opc_ua_is_an_adapter_error() -> None:
+    """A web server on the port answers nonsense; a silent one nothing; one that closes at once, too."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answer: bytes | None) -> None:
+        await reader.read(8)
+        if answer is not None:
+            writer.write(answer)
+            writer.close()
+        else:
+            await reader.read()
+            writer.close()
+
+    for answer, words in ((b"HTTP/1.1 400 Bad Request\r\n\r\n", "closed"), (None, "no answer"), (b"", "closed")):
+        server = await asyncio.start_server(lambda r, w, a=answer: talk(r, w, a), "127.0.0.1", 0)  # type: ignore[misc]
+        async with server:
+            port = server.sockets[0].getsockname()[1]
+            assert words in (await lost(adapter(f"opc.tcp://127.0.0.1:{port}"))).what
+
+
+async def test_a_control_that_dies_is_lost_and_found_again(caplog: pytest.LogCaptureFixture) -> None:
+    """Its power goes: AdapterError, no task left, not a word in the log; a new connection to its successor reads."""
+    before = asyncio.all_tasks()
+    with caplog.at_level(logging.DEBUG, logger="root"), running() as server:
+        machine = adapter(server.endpoint)
+        async with machine.connect() as readings:
+            await anext(readings)
+            server.kill()
+            with pytest.raises(AdapterError, match="closed the connection"):
+                await exhaust(readings)
+        assert asyncio.all_tasks() == before
+    assert [record for record in caplog.records if record.name.startswith("asyncua")] == []
+    with running() as successor:
+        async with adapter(successor.endpoint).connect() as readings:
+            assert (await anext(readings)).mode is Mode.AUTOMATIC
+
+
+async def frozen_while(server: OpcUaServer, work: Any) -> float:
+    """Return the seconds that `work` takes while the server hangs without closing anything."""
+    clock = SystemClock()
+    server.freeze()
+    try:
+        started = clock.now()
+        await work
+        return clock.now().since(started) / 1000
+    finally:
+        server.thaw()
+
+
+async def test_a_control_that_hangs_is_noticed_within_the_timeout() -> None:
+    """It answers nothing and closes nothing: in a poll, while connecting, and while leaving."""
+    before = asyncio.all_tasks()
+    with running() as server:
+        machine = adapter(server.endpoint)
+        async with machine.connect() as readings:
+            await anext(readings)
+
+            async def until_lost() -> None:
+                with pytest.raises(AdapterError, match="no answer"):
+                    await exhaust(readings)
+
+            assert await frozen_while(server, until_lost()) < 1.0
+            server.freeze()
+        server.thaw()
+        assert await frozen_while(server, lost(adapter(server.endpoint))) < 1.5 + 0.5
+        await until(lambda: server.ask("sessions") == 0)
+        task = asyncio.create_task(lost(adapter(server.endpoint, every="1m")))
+        await until(lambda: server.ask("sessions") == 1)
+
+        async def cancelled() -> None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+        assert await frozen_while(server, cancelled()) < 1.5
+        assert asyncio.all_tasks() == before
+
+
+async def test_the_simulated_control_ends_cleanly() -> None:
+    """On SIGTERM, and when its commands end."""
+    with running() as server:
+        assert server.terminate() == 0
+    with running() as server:
+        assert server.hang_up() == 0

@@ -1,0 +1,153 @@
+"""Settings of an OPC UA machine: what is refused, with which key, and how profile and site become one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters.opcua import profile
+from adapters.opcua.adapter import OpcUaAdapter, next_slot
+from adapters.opcua.options import NodesOptions, OpcUaOptions
+from edge_bridge.clock import SystemClock
+from edge_bridge.domain.reading import Execution, Mode
+from edge_bridge.errors import ConfigError
+from edge_bridge.options import read_options
+from edge_bridge.strict_yaml import load
+
+LEAST: dict[str, Any] = {
+    "adapter": "opcua",
+    "profile": "sinumerik",
+    "endpoint": "opc.tcp://10.0.0.1",
+    "security": "None",
+    "allow_insecure": "true",
+}
+
+
+def build(**changed: Any) -> OpcUaAdapter:
+    """Return an adapter; a setting that is None is left out."""
+    options = {key: value for key, value in {**LEAST, **changed}.items() if value is not None}
+    return OpcUaAdapter("m1", options, SystemClock())
+
+
+def settings(**changed: Any) -> profile.Settings:
+    """Return what profile and site make together."""
+    options = build(**changed).options
+    return profile.settle(profile.read(options.profile), options)
+
+
+@pytest.mark.parametrize(
+    ("changed", "key", "hint"),
+    [
+        ({"security": None, "allow_insecure": None}, ("security",), "allow_insecure: true"),
+        ({"security": "Basic256Sha256"}, ("security",), "security: None"),
+        ({"allow_insecure": "false"}, ("security",), "allow_insecure: true"),
+        ({"endpoint": "http://10.0.0.1"}, ("endpoint",), "opc.tcp"),
+        ({"endpoint": "opc.tcp://:4840"}, ("endpoint",), "opc.tcp"),
+        ({"endpoint": "opc.tcp://u:p@10.0.0.1"}, ("endpoint",), "username"),
+        ({"endpoint": "opc.tcp://10.0.0.1:x"}, ("endpoint",), "opc.tcp"),
+        ({"profile": "sinumeric"}, ("profile",), "generic, sinumerik"),
+        ({"endpont": "x"}, ("endpont",), "endpoint"),
+        ({"nodes": {"execution": {"map": {"3": "runing"}}}}, ("nodes", "execution", "map", "3"), "running"),
+        ({"nodes": {"mode": {"node": "ns=2"}}}, ("nodes", "mode", "node"), "ns=2;s=Name"),
+        ({"nodes": {"man_program": "x"}}, ("nodes", "man_program"), "main_program"),
+        ({"profile": "generic", "nodes": {"mode": "Mode"}}, ("nodes", "mode"), "namespace"),
+        ({"profile": "generic", "nodes": {"mode": {"map": {"1": "mdi"}}}}, ("nodes", "mode"), "node"),
+        ({"profile": "generic"}, ("nodes",), "main_program"),
+        ({"version": [{"variable": "nsu=urn:x"}]}, ("version", 0, "variable"), "nsu=URI;s=Name"),
+    ],
+)
+def test_unusable_settings_name_the_key_and_the_way_out(changed: Any, key: tuple[str, ...], hint: str) -> None:
+    """Nothing is touched outside; security fails closed."""
+    with pytest.raises(ConfigError) as caught:
+        build(**changed)
+    assert caught.value.key == key
+    assert hint in caught.value.hint
+
+
+def test_a_password_needs_a_user(tmp_path: Path) -> None:
+    """A file's error says file, line and column."""
+    secret = tmp_path / "credentials" / "m1"
+    secret.parent.mkdir()
+    secret.write_text("geheim")
+    secret.chmod(0o400)
+    file = tmp_path / "m1.yaml"
+    lines = [*(f"{key}: {value}" for key, value in LEAST.items()), "password_credential: m1"]
+    file.write_text("\n".join(lines), encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        OpcUaAdapter("m1", load(file), SystemClock())
+    assert (caught.value.key, caught.value.where) == (("password_credential",), f"{file}:6:1")
+    assert "geheim" not in str(caught.value)
+
+
+def test_the_port_is_4840_unless_said_otherwise() -> None:
+    """asyncua itself would connect to no port at all."""
+    assert build().options.endpoint == "opc.tcp://10.0.0.1:4840"
+    assert build(endpoint="opc.tcp://[::1]:4841/A/B").options.endpoint == "opc.tcp://[::1]:4841/A/B"
+
+
+def test_a_site_overrides_any_part_of_its_profile() -> None:
+    """A node keeps its map, a map keeps its other entries, an empty value takes a node away, `test` is replaced whole."""
+    found = settings(
+        nodes={
+            "execution": "/Channel/State/progStatus[u2,1]",
+            "mode": {"map": {"2": "manual"}},
+            "active_program": None,
+            "test": "/Plc/M0.1",
+        },
+        namespace="urn:other",
+        limits={"session_timeout": "30s"},
+    )
+    assert found.nodes.execution is not None
+    assert found.nodes.execution.node == "/Channel/State/progStatus[u2,1]"
+    assert found.nodes.execution.map["3"] is Execution.RUNNING
+    assert found.nodes.mode is not None
+    assert (found.nodes.mode.map["2"], found.nodes.mode.map["1"]) == (Mode.MANUAL, Mode.MDI)
+    assert found.nodes.active_program is None
+    assert found.nodes.main_program is not None
+    assert [flag.node for flag in found.nodes.test or ()] == ["/Plc/M0.1"]
+    assert (found.namespace, found.limits.session_timeout, found.limits.sessions[:2]) == ("urn:other", 30_000, "10")
+
+
+def test_shipped_profiles_are_right_and_cautious() -> None:
+    """Every profile loads; what is unconfirmed never counts as production."""
+    assert profile.names() == ("generic", "sinumerik")
+    sinumerik = profile.read("sinumerik").nodes
+    assert sinumerik.execution is not None
+    assert [raw for raw, word in sinumerik.execution.map.items() if word is Execution.RUNNING] == ["3"]
+    assert "3" not in sinumerik.execution.unconfirmed
+    assert profile.read("generic").nodes == NodesOptions()
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("title: X\nnods: {}\n", "nods"),
+        ("title: X\nnodes: {execution: {node: i=1, map: {4: running}, unconfirmed: [4]}}\n", "unconfirmed"),
+        ("nodes: {}\n", "title"),
+    ],
+)
+def test_a_wrong_profile_is_refused_with_its_place(tmp_path: Path, text: str, part: str) -> None:
+    """Unknown keys, missing ones, and an unconfirmed meaning that would count as production."""
+    (tmp_path / "odd.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match=part) as caught:
+        profile.read("odd", folder=tmp_path)
+    assert str(tmp_path / "odd.yaml") in caught.value.where
+
+
+def test_sample_and_schema_fit_the_options() -> None:
+    """Every line of the sample is a setting that can be used, and every setting of OPC UA is in it."""
+    sample = Path(profile.__file__).parent / "sample.yaml"
+    read_options(OpcUaOptions, load(sample))
+    text = sample.read_text(encoding="utf-8")
+    assert [name for name in OpcUaOptions.model_fields if f"{name}:" not in text] == []
+
+
+@pytest.mark.parametrize(
+    ("due", "now", "expected"),
+    [(1000, 1003, 2000), (1010, 1013, 2050), (1000, 2000, 2000), (1000, 5120, 5150), (1000, 1000, 2000)],
+)
+def test_polls_start_on_slots_and_missed_ones_are_not_made_up_for(due: int, now: int, expected: int) -> None:
+    """50 ms slots of boottime; after a slow answer the next slot."""
+    assert next_slot(due, 1000, now) == expected
