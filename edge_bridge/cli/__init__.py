@@ -1,0 +1,118 @@
+"""The command line: finds the command, runs it, and turns whatever happens into a sentence and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib.util import find_spec
+from typing import Protocol, cast
+
+from edge_bridge import __version__
+from edge_bridge.errors import EdgeBridgeError
+
+# One module per command; it has NAME, HELP, arguments(parser) and run(args). Imported only when it is the one asked for.
+COMMANDS = {
+    "run": "run the daemon",
+    "check": "validate the configuration without touching the network",
+    "demo": "show a whole plant in a minute",
+    "status": "show the running daemon: machines, obligations, cards, buffer, broker",
+    "explain": "say why a machine or ECN is red, with both sides of the evidence",
+    "ecn": "show what an ECN file would be read as, and what would turn red",
+    "cards": "list the open cards",
+    "ack": "acknowledge a card",
+    "buffer": "show what waits for the broker, what is parked and why",
+    "simulate": "run simulated controllers alone",
+}
+FINE, FOUND, USAGE, BUG, CONFIG, INTERRUPTED = 0, 1, 2, 70, 78, 130
+
+
+class Command(Protocol):
+    """What a module of this package offers."""
+
+    NAME: str
+    HELP: str
+
+    def arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Add the command's own arguments."""
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Do it, and return the exit code. args has config, json, lang, debug and the command's own."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0 fine, 1 found something, 2 wrong usage, 78 bad configuration."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in words
+    try:
+        args = _parsed(words)
+        code: int = args.run(args)
+        sys.stdout.flush()  # a reader that went away is noticed here, not while the interpreter ends
+        return code
+    except EdgeBridgeError as error:
+        return _failed(error, debug=debug)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FINE
+    except Exception as error:  # noqa: BLE001  the last door: a person must see a sentence, never a traceback
+        if debug:
+            traceback.print_exc()
+        print(f"edge-bridge: this is a bug in edge-bridge: {type(error).__name__}: {error}", file=sys.stderr)
+        if not debug:
+            print("run it again with --debug and report what it prints", file=sys.stderr)
+        return BUG
+
+
+def _failed(error: EdgeBridgeError, *, debug: bool) -> int:
+    if debug:
+        traceback.print_exc()
+    for line in str(error).splitlines():
+        print(f"edge-bridge: {line}", file=sys.stderr)
+    return error.exit_code
+
+
+def available() -> tuple[str, ...]:
+    """Return the commands whose module is there."""
+    return tuple(name for name in COMMANDS if find_spec(f"{__name__}.{name}") is not None)
+
+
+def _parsed(words: Sequence[str]) -> argparse.Namespace:
+    """Parse the words; only the module of the command that was asked for is imported."""
+    parser = argparse.ArgumentParser(
+        prog="edge-bridge",
+        description="Makes sure a released engineering change (ECN) reaches the machine.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"edge-bridge {__version__}")
+    _shared(parser, first=True)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, title="commands")
+    for name in available():
+        own = commands.add_parser(name, help=COMMANDS[name], description=COMMANDS[name], allow_abbrev=False)
+        _shared(own, first=False)
+        if name in words:
+            command = cast(Command, importlib.import_module(f"{__name__}.{name}"))
+            own.description = command.HELP
+            command.arguments(own)
+            own.set_defaults(run=command.run)
+    return parser.parse_args(words)
+
+
+def _shared(parser: argparse.ArgumentParser, *, first: bool) -> None:
+    """Add what every command takes, before or after its name; after it, an absent option leaves the earlier one alone."""
+
+    def default(value: object) -> object:
+        return value if first else argparse.SUPPRESS
+
+    parser.add_argument("--config", metavar="DIR", default=default(None), help="configuration folder")
+    parser.add_argument("--json", action="store_true", default=default(False), help="print JSON")
+    parser.add_argument(
+        "--lang", choices=("zh-CN", "en"), default=default(None), help="language (default: the configuration's)"
+    )
+    parser.add_argument(
+        "--debug", action="store_true", default=default(False), help="show tracebacks and debug messages"
+    )

@@ -1,0 +1,117 @@
+"""What commands print: tables, JSON, durations and times in the reader's language and the plant's time zone."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from edge_bridge.domain.instant import Milliseconds, to_datetime
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_UNITS = {
+    "en": ((86_400, " d"), (3600, " h"), (60, " min"), (1, " s")),
+    "zh-CN": ((86_400, "天"), (3600, "小时"), (60, "分"), (1, "秒")),
+}
+_WORDS = {
+    "problem": "问题",
+    "problems": "问题",
+    "warning": "警告",
+    "warnings": "警告",
+    "machine": "机床",
+    "machines": "机床",
+    "source": "数据源",
+    "sources": "数据源",
+    "route": "路由",
+    "routes": "路由",
+    "party": "责任方",
+    "parties": "责任方",
+    "id": "编号",
+    "name": "名称",
+    "area": "区域",
+    "kind": "类型",
+    "every": "周期",
+    "judged": "判定程序",
+    "cards": "预警卡片",
+    "areas": "区域",
+    "all": "全部",
+    "usual": "默认",
+    "would start": "可以启动",
+    "would not start": "无法启动",
+}
+
+
+def word(text: str, language: str) -> str:
+    """Return a heading or short word in the reader's language."""
+    return _WORDS.get(text, text) if language == "zh-CN" else text
+
+
+def print_json(value: object) -> None:
+    """Print a value as JSON, for programs."""
+    print(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+def print_table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "", language: str = "en"
+) -> None:
+    """Print a table: with colour on a terminal, plain text in a pipe."""
+    console = _console()
+    table = Table(
+        title=Text(title) if title else None, title_justify="left", box=None, pad_edge=False, header_style="bold"
+    )
+    for column in columns:
+        table.add_column(word(column, language), overflow="fold")
+    for row in rows:
+        table.add_row(*(cell if isinstance(cell, Text) else Text(safe(cell)) for cell in row))
+    console.print(table)
+
+
+def say(text: str, style: str = "") -> None:
+    """Print one line; the style is seen on a terminal only."""
+    _console().print(Text(safe(text), style=style), soft_wrap=True)
+
+
+def as_json(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> list[Mapping[str, Any]]:
+    """Return a table as a list of objects, for `--json`."""
+    return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+def safe(value: object) -> str:
+    """Return a value as text that cannot move the cursor or colour a terminal: names come from machines and PLMs."""
+    text = "–" if value is None else str(value)
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def duration(value: Milliseconds, language: str = "en") -> str:
+    """Return milliseconds as people say them, in at most two units: `2 h 5 min`, `2小时5分`."""
+    seconds, sign = abs(value) // 1000, "-" if value <= -1000 else ""
+    parts: list[str] = []
+    for size, unit in _UNITS[language]:
+        count, seconds = divmod(seconds, size)
+        if count or (size == 1 and not parts):
+            parts.append(f"{count}{unit}")
+        elif parts:
+            break
+    joint = "" if language == "zh-CN" else " "
+    return sign + joint.join(parts[:2])
+
+
+def local_time(utc: Milliseconds | None, timezone: str, *, seconds: bool = False) -> str:
+    """Return an instant (UTC ms) on the plant's clock, `2026-03-01 08:15`; `–` when there is none."""
+    if utc is None:
+        return "–"
+    moment = to_datetime(utc).astimezone(ZoneInfo(timezone))
+    return f"{moment:%Y-%m-%d %H:%M:%S}" if seconds else f"{moment:%Y-%m-%d %H:%M}"
+
+
+def _console() -> Console:
+    """Return a console for standard output as it is now; a pipe is not cut to a terminal's width."""
+    terminal = sys.stdout.isatty()
+    return Console(file=sys.stdout, highlight=False, markup=False, emoji=False, width=None if terminal else 200)
