@@ -8,7 +8,6 @@ import logging
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from asyncua import ua
@@ -22,52 +21,12 @@ from asyncua.server.user_managers import UserManager
 from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.status_codes import StatusCodes
 
-from adapters.simulated.machine import PLAIN, SINUMERIK, Codes, CommandError, Machine
+from adapters.simulated.machine import CommandError, Machine
+from adapters.simulated.opcua_dialects import DIALECTS, Dialect
 
 HOST = "127.0.0.1"
 SHORTEST_SESSION = 1_000  # milliseconds; shorter than on a real control, so that keeping one alive is tried quickly
 
-
-@dataclass(frozen=True, slots=True)
-class Dialect:
-    """How one make of control publishes a machine: its folder, namespace, node ids by field, and numbers."""
-
-    folder: str
-    namespace: str
-    codes: Codes
-    ids: dict[str, str]
-
-
-DIALECTS = {
-    "sinumerik": Dialect(
-        "Sinumerik",
-        "SinumerikVarProvider",
-        SINUMERIK,
-        {
-            "main_program": "/Channel/ProgramInfo/selectedWorkPProg",
-            "active_program": "/Channel/ProgramInfo/workPandProgName",
-            "execution": "/Channel/State/progStatus",
-            "mode": "/Bag/State/opMode",
-            "test": "/Channel/ProgramModification/progTestActive",
-            "dry_run": "/Channel/ProgramModification/trialRunActive",
-            "version": "/Channel/Parameter/R[u1,90]",
-        },
-    ),
-    "generic": Dialect(
-        "Machine",
-        "urn:simulated:machine",
-        PLAIN,
-        {
-            "main_program": "Main",
-            "active_program": "Active",
-            "execution": "Status",
-            "mode": "Mode",
-            "test": "Test",
-            "dry_run": "DryRun",
-            "version": "Version",
-        },
-    ),
-}
 
 _PARSERS: dict[str, Callable[[str], ua.Variant]] = {
     "int": lambda text: ua.Variant(int(text), ua.VariantType.Int32),
