@@ -63,9 +63,8 @@ def closed_port() -> int:
 
 
 async def test_a_control_that_is_down_is_an_adapter_error() -> None:
-    """Nothing listens; the host does not exist."""
+    """Nothing listens at its port."""
     assert "nothing listens" in (await lost(adapter(f"opc.tcp://127.0.0.1:{closed_port()}"))).what
-    assert "unknown" in (await lost(adapter("opc.tcp://no-such-host.invalid:4840", timeout="5s"))).what
 
 
 async def test_something_that_is_not_opc_ua_is_an_adapter_error() -> None:
