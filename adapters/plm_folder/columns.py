@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -37,6 +37,7 @@ _DECORATION = str.maketrans("", "", " \t\r\n_-./:#*\u3000")
 _MOST_SHOWN = 20
 
 
+@lru_cache(maxsize=4096)
 def plain(name: str) -> str:
     """Return a header as it is compared: width, case and punctuation do not matter."""
     return unicodedata.normalize("NFKC", name).casefold().translate(_DECORATION)
@@ -47,6 +48,12 @@ def usual_names() -> Mapping[str, tuple[str, ...]]:
     """Return the names that are understood without configuration, by column."""
     section = strict_yaml.load(Path(__file__).with_name("columns.yaml"))
     return {column: tuple(section[column]) for column in COLUMNS}
+
+
+def familiar(headers: Iterable[str], configured: Mapping[str, Sequence[str]]) -> int:
+    """Return how many headers have a name that some column may have: how likely a line is the header."""
+    names = {plain(name) for names in (usual_names(), configured) for some in names.values() for name in some}
+    return sum(plain(header) in names for header in headers)
 
 
 def find(headers: Sequence[str], configured: Mapping[str, Sequence[str]]) -> dict[str, str]:

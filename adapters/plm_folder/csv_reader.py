@@ -79,6 +79,6 @@ def _delimiter(text: str, configured: Mapping[str, Sequence[str]]) -> str:
 def _score(text: str, delimiter: str, configured: Mapping[str, Sequence[str]]) -> tuple[int, int]:
     try:
         _, headers = next(_lines(text, delimiter), (1, []))
-        return len(columns.find(headers, configured)), len(headers)
+        return columns.familiar(headers, configured), len(headers)
     except Unreadable:
         return -1, 0

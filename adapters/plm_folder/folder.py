@@ -51,7 +51,7 @@ class Folder:
     def check(self) -> None:
         """Raise AdapterError when the folder is gone, unreadable, or no longer the one that was there at first."""
         try:
-            found = os.stat(self.path / ".")  # the dot makes an automounter mount it
+            found = os.stat(f"{self.path}/.")  # the dot makes an automounter mount it, and a file no folder
         except OSError as error:
             raise self._lost(error) from error
         identity = (found.st_dev, found.st_ino)

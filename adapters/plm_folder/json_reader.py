@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from adapters.plm_folder import columns
 from adapters.plm_folder.table import LONGEST_VALUE, MOST_ROWS, Record, Row
 from adapters.plm_folder.unreadable import Unreadable
 
+Finder = Callable[[tuple[str, ...]], dict[str, str]]
+"""From the keys of an object to {column: key}."""
 _LISTS = frozenset({"machines", "supersedes"})
 
 
 def read_json(text: str, configured: Mapping[str, Sequence[str]]) -> list[Record]:
     """Return one record per object: flat, or with `items`. Raises Unreadable with line and column, or the path."""
     objects = list(_objects(_parse(text)))
+
+    @lru_cache(maxsize=256)
+    def find(keys: tuple[str, ...]) -> dict[str, str]:
+        return columns.find([key for key in keys if key != "items"], configured)
+
     if objects:
-        keys = list(dict.fromkeys(key for _, found in objects for key in found))
-        columns.require(_columns(keys, configured), keys, "keys")
+        keys = tuple(dict.fromkeys(key for _, found in objects for key in found))
+        columns.require({column for _, found in objects for column in find(tuple(found))}, keys, "keys")
     records, rows = [], 0
     for path, found in objects:
-        record = _record(path, found, configured)
+        record = _record(path, found, find)
         rows += max(len(record.items), 1)
         if rows > MOST_ROWS:
             raise Unreadable("too_many", path, limit=MOST_ROWS)
@@ -65,8 +73,8 @@ def _objects(content: Any) -> Iterator[tuple[str, dict[str, Any]]]:
         yield path, entry
 
 
-def _record(path: str, found: dict[str, Any], configured: Mapping[str, Sequence[str]]) -> Record:
-    head = _row(path, found, configured)
+def _record(path: str, found: dict[str, Any], find: Finder) -> Record:
+    head = _row(path, found, find)
     if "items" not in found:
         return Record(head, (head,))
     items = found["items"]
@@ -78,21 +86,17 @@ def _record(path: str, found: dict[str, Any], configured: Mapping[str, Sequence[
         place = f"{_join(path, 'items')}[{index}]"
         if not isinstance(item, dict):
             raise Unreadable("shape", place, detail="not an object")
-        rows.append(Row(place, shared | dict(_row(place, item, configured).values)))
+        rows.append(Row(place, shared | dict(_row(place, item, find).values)))
     return Record(head, tuple(rows))
 
 
-def _row(path: str, found: dict[str, Any], configured: Mapping[str, Sequence[str]]) -> Row:
+def _row(path: str, found: dict[str, Any], find: Finder) -> Row:
     values = {}
-    for column, key in _columns(list(found), configured).items():
+    for column, key in find(tuple(found)).items():
         value = _text(found[key], _join(path, key), column)
         if value:
             values[column] = value
     return Row(path or ".", values)
-
-
-def _columns(keys: Sequence[str], configured: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    return columns.find([key for key in keys if key != "items"], configured)
 
 
 def _text(value: Any, place: str, column: str) -> str:

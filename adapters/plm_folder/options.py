@@ -61,7 +61,7 @@ class PlmFolderOptions(SourceOptions):
     @field_validator("status")
     @classmethod
     def _each_word_once(cls, status: dict[Status, tuple[str, ...]]) -> dict[Status, tuple[str, ...]]:
-        _refuse_twice({word.value: (word.value, *words) for word, words in status.items()}, "word")
+        _refuse_twice({word.value: (word.value, *status.get(word, ())) for word in Status}, "word")
         return status
 
     @field_validator("date_formats")

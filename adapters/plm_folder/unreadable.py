@@ -158,6 +158,11 @@ class Unreadable(Exception):
         self.what, self.hint = what, hint
         self.chinese, self.chinese_hint = chinese, chinese_hint
 
+    @staticmethod
+    def kinds() -> tuple[str, ...]:
+        """Return every kind there is."""
+        return tuple(_REASONS)
+
     @property
     def reason(self) -> str:
         """What is wrong and what to do about it, in one line."""

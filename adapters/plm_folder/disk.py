@@ -1,0 +1,41 @@
+"""The folder as the loop sees it: at once on a local disk, in a thread with a time limit where a share can hang."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar, TypeVarTuple
+
+from adapters.plm_folder.blocking import BlockingCalls
+from adapters.plm_folder.folder import Folder, Held, Signature
+
+Arguments = TypeVarTuple("Arguments")
+Result = TypeVar("Result")
+_SHORT, _LONG = 5.0, 60.0  # seconds that a share may take: for one file's state, for a file or a whole list
+
+
+class Disk:
+    """Every look at the folder. Raises AdapterError when the folder is lost or does not answer."""
+
+    def __init__(self, folder: Folder, calls: BlockingCalls, *, may_hang: bool) -> None:
+        self.folder = folder
+        self._calls = calls
+        self._may_hang = may_hang
+
+    async def check(self) -> None:
+        """Raise AdapterError when the folder is gone or another one."""
+        await self._call(_SHORT, self.folder.check)
+
+    async def list(self) -> dict[str, Signature]:
+        """Return every file that counts; in a thread always, for ten thousand files take a while."""
+        return await self._calls.run(_LONG, self.folder.list)
+
+    async def signatures(self, names: Iterable[str]) -> dict[str, Signature]:
+        """Return what those of these files that are there look like."""
+        return await self._call(_SHORT, self.folder.signatures, names)
+
+    async def read(self, name: str) -> Held | None:
+        """Return a file's bytes, None when it is gone. Raises Unreadable too."""
+        return await self._call(_LONG, self.folder.read, name)
+
+    async def _call(self, timeout: float, call: Callable[[*Arguments], Result], *args: *Arguments) -> Result:
+        return await self._calls.run(timeout, call, *args) if self._may_hang else call(*args)

@@ -1,0 +1,445 @@
+"""A PLM folder as it is in life: real files in a real folder; only the two-second waits run on a clock moved by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from time import perf_counter
+from typing import TypeVar
+
+import pytest
+
+from adapters.plm_folder.adapter import PlmFolderAdapter
+from adapters.plm_folder.session import PlmReport, Session
+from edge_bridge.domain.signal import EcnNotice, FileRejected, ScanDone
+from edge_bridge.errors import AdapterError
+from edge_bridge.testing.clock import ManualClock
+from tests.waiting import until
+
+HEADER = "number,status,part,revision\n"
+Kind = TypeVar("Kind", EcnNotice, FileRejected, ScanDone)
+
+
+def ecn(number: str, revision: str = "B") -> str:
+    """Return a complete file with one ECN."""
+    return f"{HEADER}{number},released,EL-1,{revision}\n"
+
+
+class Watching:
+    """A connection whose reports are collected, and the clock it lives by."""
+
+    def __init__(self, folder: Path, clock: ManualClock, session: Session) -> None:
+        self.folder, self.clock, self.session = folder, clock, session
+        self.reports: list[PlmReport] = []
+        self.lost: AdapterError | None = None
+
+    async def collect(self) -> None:
+        """Take reports until the folder is lost."""
+        try:
+            async for report in self.session:
+                self.reports.append(report)
+        except AdapterError as error:
+            self.lost = error
+
+    def of(self, kind: type[Kind]) -> list[Kind]:
+        """Return the reports of one kind so far."""
+        return [report for report in self.reports if isinstance(report, kind)]
+
+    @property
+    def numbers(self) -> list[str]:
+        """The ECN numbers delivered so far, in order."""
+        return [draft.number for notice in self.of(EcnNotice) for draft in notice.ecns]
+
+    async def later(self, condition: Callable[[], object], step: float = 0.5) -> float:
+        """Move the clock on until the condition holds; return the plant seconds that took."""
+        start = self.clock.boottime
+
+        async def moved() -> bool:
+            if condition():
+                return True
+            await self.clock.advance(step)
+            return bool(condition())
+
+        await until(moved, what="a condition as time goes on")
+        return (self.clock.boottime - start) / 1000
+
+    async def marker(self, name: str = "zz-marker") -> None:
+        """Return when a file written now was delivered: whatever came before it has been dealt with."""
+        (self.folder / f"{name}.csv").write_text(ecn(name))
+        await until(lambda: name in self.numbers)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An empty export folder."""
+    made = tmp_path / "export"
+    made.mkdir()
+    return made
+
+
+def clock_beside(folder: Path) -> ManualClock:
+    """Return a clock that stands ten minutes after the folder was made, and so after files that `old` made."""
+    return ManualClock(os.stat(folder).st_mtime_ns // 1_000_000)
+
+
+def old(path: Path, text: str, *, order: int = 0) -> None:
+    """Write a file that was finished long ago."""
+    path.write_text(text)
+    os.utime(path, (1_700_000_000 + order, 1_700_000_000 + order))
+
+
+def take_away(folder: Path, how: str) -> None:
+    """Delete the folder, rename it, or put another one in its place."""
+    if how == "deleted":
+        (folder / "e1.csv").unlink()
+        folder.rmdir()
+        return
+    folder.rename(folder.with_name("away"))
+    if how == "replaced":
+        folder.mkdir()
+        old(folder / "e2.csv", ecn("EC-2"))
+
+
+def adapter_for(folder: Path, clock: ManualClock, **options: object) -> PlmFolderAdapter:
+    """Return an adapter for this folder."""
+    return PlmFolderAdapter("plm", {"adapter": "plm_folder", "path": str(folder), **options}, clock)
+
+
+@asynccontextmanager
+async def watching(folder: Path, **options: object) -> AsyncIterator[Watching]:
+    """Connect, collect, and leave cleanly."""
+    clock = clock_beside(folder)
+    async with adapter_for(folder, clock, **options).connect() as reports:
+        assert isinstance(reports, Session)
+        watched = Watching(folder, clock, reports)
+        task = asyncio.create_task(watched.collect())
+        try:
+            yield watched
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
+    if not task.cancelled():
+        task.result()
+
+
+async def test_a_file_closed_after_writing_is_delivered_at_once(folder: Path) -> None:
+    """No clock moves: the close event alone brings the ECN, with path, digest and place."""
+    async with watching(folder) as watched:
+        await until(lambda: watched.of(ScanDone))
+        (folder / "e1.csv").write_text(ecn("EC-1"))
+        await until(lambda: watched.numbers == ["EC-1"])
+        (notice,) = watched.of(EcnNotice)
+        assert (notice.source, notice.file, len(notice.sha256)) == ("plm", "e1.csv", 64)
+        assert notice.ecns[0].items[0].row == "line 2"
+
+
+async def test_latency_from_close_to_notice(folder: Path) -> None:
+    """Measured, printed, and asserted only far above what it is."""
+    clock, taken = clock_beside(folder), []
+    async with adapter_for(folder, clock).connect() as reports:
+        assert isinstance(await anext(reports), ScanDone)
+        for count in range(50):
+            waiting = asyncio.ensure_future(anext(reports))
+            await clock.sleep(0)
+            (folder / f"{count}.csv").write_text(ecn(f"EC-{count}"))
+            start = perf_counter()
+            await waiting
+            taken.append((perf_counter() - start) * 1000)
+    taken.sort()
+    print(f"close to notice: p50 {taken[25]:.2f} ms, max {taken[-1]:.2f} ms")
+    assert taken[25] < 250
+
+
+async def test_a_file_renamed_into_place_is_delivered_at_once(folder: Path) -> None:
+    """Temporary names are not looked at; the rename is what counts, from inside the folder and from outside."""
+    async with watching(folder) as watched:
+        for name in ("a.csv.part", "a.tmp", "~$a.csv", ".a.csv"):
+            (folder / name).write_text(ecn("EC-no"))
+        (folder / "a.csv.part").rename(folder / "a.csv")
+        (folder.parent / "b").write_text(ecn("EC-2"))
+        (folder.parent / "b").rename(folder / "b.csv")
+        await until(lambda: watched.numbers == ["EC-no", "EC-2"])
+        assert [notice.file for notice in watched.of(EcnNotice)] == ["a.csv", "b.csv"]
+
+
+async def test_a_half_written_file_waits_for_the_rest(folder: Path) -> None:
+    """Closed in the middle of a line, it is neither delivered nor refused; its completion is one notice."""
+    async with watching(folder) as watched:
+        (folder / "e1.csv").write_text(HEADER + "EC-1,rel")
+        await watched.marker()
+        with (folder / "e1.csv").open("a") as file:
+            file.write("eased,EL-1,B\n")
+        await until(lambda: watched.numbers == ["zz-marker", "EC-1"])
+        await watched.clock.advance(30)
+        assert not watched.of(FileRejected)
+
+
+async def test_a_file_that_stays_broken_is_refused_after_two_seconds(folder: Path, tmp_path: Path) -> None:
+    """It gets its two seconds, then one rejection, a copy and a reason beside it; the source stays as it was."""
+    async with watching(folder, quarantine=str(tmp_path / "quarantine")) as watched:
+        (folder / "half; rm *.csv").write_text(HEADER + "EC-1,rel")
+        await watched.marker()
+        assert not watched.of(FileRejected)
+        assert 2 <= await watched.later(lambda: watched.of(FileRejected)) <= 3.5
+        (rejected,) = watched.of(FileRejected)
+        copy = tmp_path / "quarantine" / "plm" / f"{rejected.sha256[:12]}-half_rm_.csv"
+        assert copy.read_text() == (folder / "half; rm *.csv").read_text() == HEADER + "EC-1,rel"
+        reason = copy.with_name(copy.name + ".reason.txt").read_text(encoding="utf-8")
+        assert "line 2" in reason
+        assert "最后一行不完整" in reason
+        assert "cut off" in rejected.reason
+        await watched.clock.advance(130)
+        assert len(watched.of(FileRejected)) == 1
+
+
+async def test_a_last_line_without_end_is_accepted_when_it_stays(folder: Path) -> None:
+    """Many tools write no final line end: after two quiet seconds a row with all its fields counts."""
+    async with watching(folder) as watched:
+        (folder / "e1.csv").write_text(ecn("EC-1").rstrip("\n"))
+        await watched.marker()
+        assert 2 <= await watched.later(lambda: "EC-1" in watched.numbers) <= 3.5
+
+
+async def test_the_same_bytes_are_delivered_once_per_file(folder: Path) -> None:
+    """Touched or written again with the same bytes: nothing. Replaced: a notice. A copy under another name: a notice."""
+    async with watching(folder) as watched:
+        (folder / "e1.csv").write_text(ecn("EC-1"))
+        await until(lambda: watched.numbers == ["EC-1"])
+        os.utime(folder / "e1.csv", (1_800_000_000, 1_800_000_000))
+        (folder / "e1.csv").write_text(ecn("EC-1"))
+        (folder / "e2.csv").write_text(ecn("EC-1"))
+        await until(lambda: watched.numbers == ["EC-1", "EC-1"])
+        (folder / "new.tmp").write_text(ecn("EC-1", "C"))
+        (folder / "new.tmp").replace(folder / "e1.csv")
+        await until(lambda: len(watched.numbers) == 3)
+        await watched.clock.advance(130)
+        assert [(notice.file, notice.ecns[0].items[0].revision) for notice in watched.of(EcnNotice)] == [
+            ("e1.csv", "B"),
+            ("e2.csv", "B"),
+            ("e1.csv", "C"),
+        ]
+
+
+async def test_links_pipes_and_folders_never_block(folder: Path) -> None:
+    """A pipe and a link are refused once each, a folder is passed over, the file after them is read."""
+    os.mkfifo(folder / "pipe.csv")
+    (folder / "link.csv").symlink_to("/etc/passwd")
+    (folder / "sub.csv").mkdir()
+    (folder / "sub.csv" / "inner.csv").write_text(ecn("EC-no"))
+    old(folder / "z.csv", ecn("EC-1"))
+    async with watching(folder) as watched:
+        await watched.later(lambda: watched.of(ScanDone))
+        await watched.clock.advance(200)
+        assert {report.file: report.reason.split(" →")[0] for report in watched.of(FileRejected)} == {
+            "pipe.csv": "it is not a regular file (pipe, socket or device)",
+            "link.csv": "it is a symbolic link, and links are not followed",
+        }
+        assert len(watched.of(FileRejected)) == 2
+        assert watched.numbers == ["EC-1"]
+
+
+async def test_a_file_gone_before_it_is_opened_is_no_news(folder: Path) -> None:
+    """A legacy script may move a file away between the event and the open."""
+    async with watching(folder) as watched:
+        watched.session.arrived("gone.csv")
+        await watched.marker()
+        (folder / "zz-marker.csv").unlink()
+        await watched.clock.advance(130)
+        assert [type(report) for report in watched.reports] == [ScanDone, EcnNotice]
+        assert watched.lost is None
+
+
+async def test_two_thousand_old_files_then_scan_done(folder: Path) -> None:
+    """The first scan delivers all, oldest first, and says when it is through."""
+    for count in range(2000):
+        old(folder / f"{9999 - count}.csv", ecn(f"EC-{count:04}"), order=count)
+    async with watching(folder) as watched:
+        await until(lambda: watched.of(ScanDone), within=30)
+        assert watched.numbers == [f"EC-{count:04}" for count in range(2000)]
+        assert watched.reports[-1] == ScanDone("plm", watched.reports[-1].at, 2000)
+
+
+async def test_a_new_file_overtakes_the_first_scan(folder: Path) -> None:
+    """Ten thousand old files are no reason to keep a new ECN waiting."""
+    for count in range(600):
+        old(folder / f"{count}.csv", ecn(f"EC-{count:04}"))
+    async with adapter_for(folder, clock_beside(folder)).connect() as reports:
+        await anext(reports)
+        (folder / "new.csv").write_text(ecn("EC-new"))
+        seen = []
+        while (report := await anext(reports)) and not isinstance(report, ScanDone):
+            seen.append(report.file)
+        assert seen.index("new.csv") < 550
+        assert len(seen) == 600
+
+
+async def test_a_fresh_file_at_connect_may_be_incomplete(folder: Path) -> None:
+    """Modified within the last two seconds, it waits until it has been quiet; ScanDone comes after it."""
+    (folder / "e1.csv").write_text(ecn("EC-1"))
+    async with watching(folder) as watched:
+        await watched.clock.advance(1)
+        assert not watched.reports
+        assert await watched.later(lambda: watched.of(ScanDone)) <= 2.5
+        assert [type(report) for report in watched.reports] == [EcnNotice, ScanDone]
+
+
+async def test_a_file_that_never_stops_growing_does_not_hold_back_scan_done(folder: Path) -> None:
+    """After ten seconds the scan is through, whatever somebody still writes."""
+    (folder / "log.csv").write_text(HEADER)
+    async with watching(folder, watch="poll") as watched:
+
+        def grown() -> bool:
+            with (folder / "log.csv").open("a") as file:
+                file.write("EC-1,released,EL-1,B\n")
+            return bool(watched.of(ScanDone))
+
+        assert 10 <= await watched.later(grown) <= 14
+        assert watched.of(ScanDone)[0].files == 0
+
+
+@pytest.mark.parametrize("watch", ["inotify", "poll"])
+@pytest.mark.parametrize("how", ["deleted", "renamed", "replaced"])
+async def test_a_folder_that_vanishes_is_lost(folder: Path, watch: str, how: str) -> None:
+    """Within seconds, and never as if all its files had been deleted or were new."""
+    old(folder / "e1.csv", ecn("EC-1"))
+    async with watching(folder, watch=watch) as watched:
+        await watched.later(lambda: watched.of(ScanDone))
+        take_away(folder, how)
+        assert await watched.later(lambda: watched.lost) <= 3
+        assert watched.numbers == ["EC-1"]
+
+
+async def test_a_folder_that_is_not_there_is_a_lost_source(tmp_path: Path) -> None:
+    """Not a configuration error: the share may be mounted later. A file in its place is no folder either."""
+    (tmp_path / "file").write_text("")
+    for name in ("missing", "file"):
+        adapter = adapter_for(tmp_path / name, ManualClock())
+        with pytest.raises(AdapterError, match="cannot be read"):
+            async with adapter.connect():
+                pass
+
+
+async def test_polling_waits_until_a_file_is_quiet(folder: Path) -> None:
+    """On a share a file counts two seconds after its last change; what is old already waits as long at connect."""
+    old(folder / "e0.csv", ecn("EC-0"))
+    async with watching(folder, watch="poll") as watched:
+        assert 2 <= await watched.later(lambda: watched.of(ScanDone)) <= 4
+        assert watched.numbers == ["EC-0"]
+        (folder / "e1.csv").write_text(HEADER + "EC-1,released,EL-1,B\n")
+        await watched.clock.advance(1.5)
+        with (folder / "e1.csv").open("a") as file:
+            file.write("EC-2,released,EL-2,B\n")
+        assert 2 <= await watched.later(lambda: "EC-2" in watched.numbers) <= 5
+        assert watched.numbers == ["EC-0", "EC-1", "EC-2"]
+        (folder / "e1.csv").unlink()
+        os.utime(folder / "e0.csv")
+        await watched.later(lambda: watched.clock.boottime > 120_000)
+        assert len(watched.reports) == 3
+
+
+async def test_polling_refuses_what_stays_broken(folder: Path) -> None:
+    """Two seconds to be complete, two more for the last try, then a rejection."""
+    async with watching(folder, watch="poll", format="json") as watched:
+        (folder / "e1.json").write_text('{"number": "EC-1", ')
+        assert 4 <= await watched.later(lambda: watched.of(FileRejected)) <= 8
+        assert watched.of(FileRejected)[0].where == "line 1 column 20"
+
+
+async def test_a_broken_file_does_not_delay_the_next(folder: Path) -> None:
+    """The sound file is delivered at once, while the broken one still has its two seconds."""
+    async with watching(folder) as watched:
+        (folder / "a.csv").write_bytes(b"\xff\xff\xff\n" * 100)
+        (folder / "b.csv").write_text(ecn("EC-2"))
+        await until(lambda: watched.numbers == ["EC-2"])
+        assert not watched.of(FileRejected)
+        await watched.later(lambda: watched.of(FileRejected))
+
+
+async def test_a_rejection_is_told_even_without_a_copy(folder: Path, tmp_path: Path) -> None:
+    """When the quarantine folder cannot be made, the reason says that there is no copy."""
+    (tmp_path / "taken").write_text("a file where the folder should be")
+    async with watching(folder, quarantine=str(tmp_path / "taken")) as watched:
+        (folder / "e1.csv").write_bytes(b"")
+        await watched.later(lambda: watched.of(FileRejected))
+        assert "the file is empty" in watched.of(FileRejected)[0].reason
+        assert "no copy could be made" in watched.of(FileRejected)[0].reason
+
+
+async def test_a_slow_scan_finds_what_no_event_told(folder: Path) -> None:
+    """A hard link makes no event; lost events ask for a scan at once."""
+    old(folder.parent / "a", ecn("EC-1"))
+    old(folder.parent / "b", ecn("EC-2"))
+    async with watching(folder) as watched:
+        await until(lambda: watched.of(ScanDone))
+        os.link(folder.parent / "a", folder / "a.csv")
+        await watched.clock.advance(10)
+        assert not watched.numbers
+        assert await watched.later(lambda: watched.numbers, step=5) <= 60
+        os.link(folder.parent / "b", folder / "b.csv")
+        watched.session.missed()
+        await until(lambda: watched.numbers == ["EC-1", "EC-2"])
+
+
+async def test_a_large_file_does_not_stop_the_loop(folder: Path) -> None:
+    """Above 256 kB it is parsed in a thread, and the loop goes on turning."""
+    rows = "".join(f"EC-{count},released,EL-{count},B\n" for count in range(40_000))
+    async with watching(folder) as watched:
+        await until(lambda: watched.of(ScanDone))
+        (folder / "big.csv").write_text(HEADER + rows)
+        turns, longest, last = 0, 0.0, perf_counter()
+
+        def turned() -> bool:
+            nonlocal turns, longest, last
+            turns, longest, last = turns + 1, max(longest, perf_counter() - last), perf_counter()
+            return bool(watched.numbers)
+
+        await until(turned)
+        assert len(watched.numbers) == 40_000
+        print(f"large file: {turns} turns, the longest {longest * 1000:.0f} ms")
+        assert turns > 5
+
+
+async def test_a_name_in_no_known_encoding_is_written_out(folder: Path) -> None:
+    """A file name of broken bytes gives text that any message can carry."""
+    async with watching(folder) as watched:
+        (folder / os.fsdecode(b"\xff\xfe.csv")).write_text(ecn("EC-1"))
+        await until(lambda: watched.numbers == ["EC-1"])
+        assert watched.of(EcnNotice)[0].file == "\\xff\\xfe.csv"
+
+
+async def test_nothing_is_lost_when_waiting_is_cancelled(folder: Path) -> None:
+    """Whoever waits with a time limit may come back: the next report is still there."""
+    async with adapter_for(folder, clock_beside(folder)).connect() as reports:
+        assert isinstance(await anext(reports), ScanDone)
+        for count in range(20):
+            (folder / f"{count}.csv").write_text(ecn(f"EC-{count}"))
+
+            async def next_one() -> PlmReport:
+                try:
+                    return await asyncio.wait_for(_as_coroutine(reports), 0.0005)
+                except TimeoutError:
+                    return await asyncio.wait_for(_as_coroutine(reports), 5)
+
+            report = await next_one()
+            assert isinstance(report, EcnNotice)
+            assert report.ecns[0].number == f"EC-{count}"
+
+
+async def _as_coroutine(reports: AsyncIterator[PlmReport]) -> PlmReport:
+    awaited: Awaitable[PlmReport] = anext(reports)
+    return await awaited
+
+
+async def test_leaving_frees_every_thread_and_handle(folder: Path) -> None:
+    """A hundred connections leave no file handle behind."""
+    adapter = adapter_for(folder, clock_beside(folder))
+    async with adapter.connect() as reports:
+        await anext(reports)
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(100):
+        async with adapter.connect() as reports:
+            await anext(reports)
+    assert len(os.listdir("/proc/self/fd")) <= before + 2
