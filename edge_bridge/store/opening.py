@@ -39,7 +39,7 @@ def open_database(path: Path, codec: Codec, site: str, gateway: str, vfs: str | 
             meta = _settle(writer, path, site, gateway)
             last = max(outbox.newest(writer), int(meta["sent_upto"]))
     except (StoreError, OSError):
-        writer.close(True)
+        schema.abandon(writer)
         raise
     return Opened(writer, meta, last, recovered)
 
@@ -54,9 +54,7 @@ def _open_checked(path: Path, vfs: str | None) -> apsw.Connection:
                 if not schema.read_meta(writer).get("clean", 0):
                     schema.check_integrity(writer, path)
             except (apsw.Error, StoreError):
-                # what is to be saved stays as it was found, the WAL too
-                writer.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
-                writer.close(True)
+                schema.abandon(writer)
                 raise
     except OSError as error:
         raise StoreError(

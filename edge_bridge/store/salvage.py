@@ -27,8 +27,11 @@ _META: Mapping[str, type] = {"site": str, "gateway": str, "epoch": str, "sent_up
 
 @dataclass(slots=True)
 class Saved:
-    """What was saved. unreadable: rows of state with garbled content. torn: tables with
-    pages that could not be read. gaps: sequences missing between saved ones, first and last. tail: the newest event was readable."""
+    """What was saved.
+
+    unreadable: rows of state with garbled content. torn: tables with pages that could not be read. gaps: sequences
+    missing between saved ones, first and last. tail: the newest event was readable.
+    """
 
     events: int = 0
     unsent: int = 0

@@ -39,9 +39,16 @@ def connect(path: Path, *, vfs: str | None = None) -> apsw.Connection:
         connection.pragma("temp_store", "MEMORY")
         connection.pragma("journal_size_limit", 16 * 1024 * 1024)  # what a burst leaves of the WAL
     except apsw.Error:
-        connection.close(True)
+        abandon(connection)
         raise
     return connection
+
+
+def abandon(connection: apsw.Connection) -> None:
+    """Close and touch nothing: what is to be saved stays as it was found, the WAL too."""
+    with suppress(apsw.Error):
+        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        connection.close(True)
 
 
 def connect_reader(path: Path, *, vfs: str | None = None, immutable: bool = False) -> apsw.Connection:

@@ -43,7 +43,7 @@ class Store:
         self._last_sequence = opened.last_sequence
         self._sent_upto = int(opened.meta["sent_upto"])
         self._session = int(opened.meta["session"])
-        self._parked = 0
+        self._parked = outbox.count_parked(reader)
         self._damaged = False
         self._codec = codec
         self._lock = lock
@@ -67,15 +67,16 @@ class Store:
         lock = Lock.take(path)
         try:
             opened = open_database(path, codec, site, gateway, vfs)
-            with in_plain_words(path):
-                reader = schema.connect_reader(path, vfs=vfs)
-            store = cls(path, codec, lock, opened, reader)
-            with in_plain_words(path):
-                store._parked = outbox.count_parked(reader)
+            try:
+                with in_plain_words(path):
+                    reader = schema.connect_reader(path, vfs=vfs)
+                    return cls(path, codec, lock, opened, reader)
+            except StoreError:
+                schema.abandon(opened.writer)
+                raise
         except BaseException:
             lock.release()
             raise
-        return store
 
     @property
     def last_sequence(self) -> int:
@@ -165,7 +166,8 @@ class Store:
                         with schema.transaction(self._writer):
                             schema.write_meta(self._writer, {"clean": 1})
                     self._wal.empty()
-                self._writer.close(True)
+                with suppress(apsw.Error):
+                    self._writer.close(True)
         finally:
             self._lock.release()
 
