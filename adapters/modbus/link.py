@@ -81,7 +81,7 @@ class Link:
         except TimeoutError as error:
             what = f"{self._place} does not answer within {self._timeout:g} s"
             raise AdapterError(what, "check power, cable, address and firewall") from error
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # UnicodeError: a name that cannot be one, such as `plc..plant`
             raise self._unreachable(error) from error
 
     async def read(self, table: str, first: int, count: int) -> tuple[int, ...]:
@@ -90,7 +90,7 @@ class Link:
         Raises PlcRefusal for an exception code, AdapterError when the connection is of no more use.
         """
         try:
-            answer = await self._reads[table](first, count=count, device_id=self._unit)
+            answer = await _cancellable(self._reads[table](first, count=count, device_id=self._unit))
         except (ModbusException, OSError) as error:
             if not self._client.connected:
                 raise self._closed() from error
@@ -142,14 +142,29 @@ class Link:
     def _closed(self) -> AdapterError:
         return AdapterError(f"{self._place} closed the connection", _CLOSED_HINT)
 
-    def _unreachable(self, error: OSError) -> AdapterError:
-        if isinstance(error, socket.gaierror):
+    def _unreachable(self, error: OSError | UnicodeError) -> AdapterError:
+        if isinstance(error, socket.gaierror | UnicodeError):
             return AdapterError(f"the name {self._host} is not known", "write the IP address, or mend the name service")
         if isinstance(error, ConnectionRefusedError):
             hint = "switch on the PLC's Modbus server, and check the port"
             return AdapterError(f"{self._place} refuses the connection", hint)
         reason = os.strerror(error.errno) if error.errno else str(error)
         return AdapterError(f"{self._place} cannot be reached: {reason}", "check cable, address and route")
+
+
+async def _cancellable(request: Awaitable[ModbusPDU]) -> ModbusPDU:
+    """Return the answer. Raises CancelledError whenever this task was cancelled meanwhile.
+
+    pymodbus waits with asyncio.wait_for, which in Python 3.11 swallows a cancellation that comes together with the
+    answer (gh-86296): the daemon would then never stop.
+    """
+    task = asyncio.current_task()
+    before = task.cancelling() if task else 0
+    try:
+        return await request
+    finally:
+        if task and task.cancelling() > before:
+            raise asyncio.CancelledError
 
 
 def _done(future: asyncio.Future[None]) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import logging
 from typing import Any
 
 import pytest
 
 from adapters.modbus.adapter import ModbusAdapter
+from adapters.modbus.link import Link
 from edge_bridge.clock import SystemClock
 from edge_bridge.domain.reading import Execution, Reading
 from edge_bridge.errors import AdapterError
-from tests.integration.modbus_servers import Answer, Behaviour, Request, memory, scripted_plc, settings
+from edge_bridge.testing.clock import settle
+from tests.integration.modbus_servers import HOST, Answer, Behaviour, Request, memory, scripted_plc, settings
 from tests.waiting import until
 
 LATHE = {100: 0, 101: 4711, 102: 0x4200, 110: 1, 111: 2}
@@ -191,16 +195,27 @@ async def test_silence_and_a_trickle_both_end_with_the_time_limit() -> None:
                 async with adapter(plc.port, timeout="200ms").connect() as readings:
                     await anext(readings)
             await until(lambda plc=plc: plc.closed == 1)
+            assert len(plc.requests) == 1, "asked again: the time limit doubles"
 
 
-async def test_an_unasked_answer_changes_nothing() -> None:
-    """A frame that comes before the question is not taken for its answer, and the connection stays."""
-    async with scripted_plc(memory(LATHE)) as plc, adapter(plc.port).connect() as readings:
+async def test_a_lost_connection_stays_lost() -> None:
+    """Nothing reconnects below the supervisor: the next poll says lost, and the PLC saw one connection."""
+    async with scripted_plc(memory(LATHE)) as plc, adapter(plc.port, every="300ms").connect() as readings:
+        plc.hang_up_after = True
         await anext(readings)
-        plc.writers[0].write(b"\x12\x34\0\0\0\x03\x01\x83\x02")
+        with pytest.raises(AdapterError, match="closed the connection"):
+            await anext(readings)
+        assert plc.opened == 1
+
+
+@pytest.mark.parametrize("frame", ["1234 0000 0003 01 83 02", "0000 0000 0003 01 63 02"])
+async def test_an_unasked_answer_changes_nothing(frame: str) -> None:
+    """A frame that comes before the question, readable or not, is not taken for its answer, and the connection stays."""
+    async with scripted_plc(memory(LATHE)) as plc, adapter(plc.port, every="300ms").connect() as readings:
+        await anext(readings)
+        plc.writers[0].write(bytes.fromhex(frame))
         await plc.writers[0].drain()
-        reading = await anext(readings)
-        assert reading.main_program == "4711"
+        assert (await anext(readings)).main_program == "4711"
         assert plc.opened == 1
 
 
@@ -220,11 +235,33 @@ async def test_bcd_that_is_none_is_a_fault_without_value() -> None:
     assert [(fault.field, fault.error) for fault in readings[0].faults] == [("main_program", "not BCD: 0x12AF")]
 
 
+async def test_stopping_at_the_moment_of_an_answer_stops() -> None:
+    """A cancellation that comes together with an answer is not swallowed: the daemon must always be able to stop."""
+    async with scripted_plc(memory(LATHE)) as plc:
+        link = Link(HOST, plc.port, 1, 5.0)
+        await link.open()
+        reading = asyncio.create_task(link.read("holding", 100, 12))
+        while not link._client.ctx.response_future.done():
+            await settle(1)
+        reading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+        await link.close()
+
+
 async def test_the_library_logs_nothing(caplog: pytest.LogCaptureFixture) -> None:
     """A loss reaches people once, in our words: neither pymodbus nor the event loop logs anything."""
     with caplog.at_level(logging.DEBUG, logger="asyncio"):
         await lost(_wrong_byte_count)
         await lost(lambda _: b"")
+        async with scripted_plc(memory(LATHE)) as plc, adapter(plc.port).connect() as readings:
+            await until(lambda: plc.writers)
+            plc.writers[0].close()
+            await until(lambda: plc.closed)
+            with pytest.raises(AdapterError, match="closed the connection"):
+                await anext(readings)
+        del readings
+        gc.collect()  # an error that nobody fetched is logged when its future goes
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
     assert not any(record.name.startswith("pymodbus") for record in caplog.records)
 
