@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, ClassVar, Literal
@@ -34,7 +35,8 @@ class PlmFolderAdapter:
         self.options = read_options(PlmFolderOptions, options)
         self._clock = clock
         self._calls = BlockingCalls()
-        if self.options.quarantine is not None and self.options.quarantine / name == self.options.path:
+        copies = self.options.quarantine
+        if copies is not None and os.path.normpath(copies / name) == os.path.normpath(self.options.path):
             raise ConfigError("copies of unreadable files would land in `path`", "choose another", key=("quarantine",))
 
     def read(self, name: str, data: bytes) -> tuple[EcnDraft, ...]:
