@@ -25,6 +25,7 @@ class Clock(Protocol):
 class Adapter(Protocol):
     """One controller or one PLM folder. It reads: it neither retries, nor judges, nor logs a loss."""
 
+    delivers: ClassVar[Literal["readings", "ecns"]]
     options: AdapterOptions
 
     def connect(self) -> AbstractAsyncContextManager[AsyncIterator[Report]]:
