@@ -24,6 +24,7 @@ from edge_bridge.domain.signal import (
     EcnNotice,
     FileRejected,
     Incident,
+    Remark,
     ScanDone,
     Signal,
     Tick,
@@ -76,6 +77,8 @@ class Ledger:
                 return self._waive(signal)
             case Incident():
                 self.board.raise_card(signal.origin, Kind(signal.kind), _about(signal), facts=dict(signal.facts))
+            case Remark():
+                self.books.emit(signal.event, origin=GATEWAY, subject=GATEWAY, data=dict(signal.facts))
             case Tick():
                 pass
         return None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from edge_bridge.domain.ecn import EcnDraft
+from edge_bridge.domain.event import EventType
 from edge_bridge.domain.instant import Milliseconds, Stamp
 from edge_bridge.domain.reading import Reading
 
@@ -92,6 +94,15 @@ class Incident:
 
 
 @dataclass(frozen=True, slots=True)
+class Remark:
+    """Something about the gateway itself that belongs in the record: a configuration applied or refused, a gap."""
+
+    at: Stamp
+    event: EventType
+    facts: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """The local timer: nothing happened, but time went on."""
 
@@ -99,4 +110,4 @@ class Tick:
 
 
 Report = Reading | EcnNotice | FileRejected | ScanDone
-Signal = Report | AdapterLost | AdapterBack | Acknowledge | Waive | Incident | Tick
+Signal = Report | AdapterLost | AdapterBack | Acknowledge | Waive | Incident | Remark | Tick
