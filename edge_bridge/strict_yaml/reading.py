@@ -73,7 +73,8 @@ class _Reading:
     def __init__(self, file: Path, root: Path | None) -> None:
         data = _bytes_of(file)
         self.text = _text_of(file, data)
-        self.node = _compose(file, self.text)
+        node = _compose(file, self.text)
+        self.node = None if isinstance(node, yaml.ScalarNode) and not node.value else node  # a file of `---` alone
         self.section = Section(file, root)
         self.section.sha256 = hashlib.sha256(data).hexdigest()
         self.problems: list[ConfigError] = []
