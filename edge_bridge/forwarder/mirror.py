@@ -4,22 +4,13 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from edge_bridge.contract.envelope import CONTENT_TYPE, sequence_text
-from edge_bridge.mqtt.properties import PublishProperties, content_type, correlation_data, user_property
+from edge_bridge.contract.envelope import CONTENT_TYPE, SEQUENCE_DIGITS
+from edge_bridge.mqtt.properties import PublishProperties, content_type, correlation_data, user_property, with_length
 from edge_bridge.ports import OutboxRow
 
 _LONGEST_SUBJECT = 1000  # a longer one stays in the envelope only
 _PREFIX = "edge-bridge."
-
-
-@lru_cache(maxsize=256)
-def _type(name: str) -> bytes:
-    return user_property("type", name if name.startswith(_PREFIX) else f"{_PREFIX}{name}.v1")
-
-
-@lru_cache(maxsize=4096)
-def _subject(subject: str) -> bytes:
-    return user_property("subject", subject) if 0 < len(subject) <= _LONGEST_SUBJECT else b""
+_BEFORE_DIGITS = user_property("sequence", "0" * SEQUENCE_DIGITS)[:-SEQUENCE_DIGITS]
 
 
 class Mirror:
@@ -27,18 +18,24 @@ class Mirror:
 
     def __init__(self, source: str) -> None:
         self._constant = content_type(CONTENT_TYPE) + user_property("source", source)
+        self._head = lru_cache(maxsize=4096)(self._pack_head)
 
     def of(self, row: OutboxRow) -> PublishProperties:
-        """Return the properties of an event."""
-        sequence = user_property("sequence", sequence_text(row.sequence))
-        return PublishProperties((self._constant, _type(row.type), _subject(row.subject), sequence))
+        """Return the properties of an event: all but the digits of its sequence come from a cache."""
+        return PublishProperties(self._head(row.type, row.subject) + b"%020d" % row.sequence)
+
+    def _pack_head(self, type: str, subject: str) -> bytes:
+        packed = self._constant + user_property("type", type if type.startswith(_PREFIX) else f"{_PREFIX}{type}.v1")
+        if 0 < len(subject) <= _LONGEST_SUBJECT:
+            packed += user_property("subject", subject)
+        return with_length(packed + _BEFORE_DIGITS, SEQUENCE_DIGITS)
 
 
-JSON = PublishProperties([content_type("application/json")])
+JSON = PublishProperties(with_length(content_type("application/json")))
 
 
 def of_answer(correlation: bytes | None) -> PublishProperties:
     """Return the properties of a command's answer."""
     if correlation is None:
         return JSON
-    return PublishProperties([content_type("application/json"), correlation_data(correlation)])
+    return PublishProperties(with_length(content_type("application/json") + correlation_data(correlation)))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
@@ -31,9 +29,12 @@ def user_property(name: str, value: str) -> bytes:
     return bytes((_USER_PROPERTY,)) + _text(name) + _text(value)
 
 
-def with_length(packed: bytes) -> bytes:
-    """Return packed properties behind their length, a variable byte integer (MQTT 5 clause 1.5.5)."""
-    rest, length = len(packed), bytearray()
+def with_length(packed: bytes, more: int = 0) -> bytes:
+    """Return packed properties behind their length, a variable byte integer (MQTT 5 clause 1.5.5).
+
+    more: how many bytes the caller will append.
+    """
+    rest, length = len(packed) + more, bytearray()
     while True:
         rest, low = divmod(rest, 128)
         length.append(low | 128 if rest else low)
@@ -42,13 +43,16 @@ def with_length(packed: bytes) -> bytes:
 
 
 class PublishProperties(Properties):
-    """Properties of a PUBLISH that were packed already: paho's own packing costs more than all else about a message."""
+    """Properties of a PUBLISH that were packed already: paho's own packing costs more than all else about a message.
+
+    packed: what `with_length` returned.
+    """
 
     packed: bytes
 
-    def __init__(self, packed: Iterable[bytes]) -> None:
+    def __init__(self, packed: bytes) -> None:
         # Not calling super().__init__: it sets up what only packing by name needs, once per message.
-        object.__setattr__(self, "packed", with_length(b"".join(packed)))
+        object.__setattr__(self, "packed", packed)
 
     def pack(self) -> bytes:
         """Return the bytes for the wire."""
