@@ -1,0 +1,105 @@
+"""Routes: checked against the machines there are; a rule that can never decide is pointed out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edge_bridge import config
+from edge_bridge.clock import SystemClock
+from edge_bridge.domain.version import Match, Scheme
+from edge_bridge.errors import ConfigError
+from tests.unit.test_config import FILES, write
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A small valid site with one machine, `lathe-07`, called `Lathe 7`."""
+    monkeypatch.chdir(tmp_path)
+    for name, text in FILES.items():
+        write(Path("site"), name, text)
+    return Path("site")
+
+
+def routes(folder: Path, text: str) -> config.Config:
+    write(folder, "routes.yaml", text)
+    return config.load(folder, SystemClock())
+
+
+def test_a_full_route(folder: Path) -> None:
+    """Every setting arrives; a machine's name becomes its id; one program needs no list."""
+    text = (
+        "- match: {part: 'EL-*', category: 'mould'}\n  machines: [LATHE 7, lathe-07]\n  program: '{part}.MPF'\n"
+        "  version: '{revision}'\n  scheme: letters\n  match_version: exact\n  limit: 30m\n  stop_at_release: true\n"
+    )
+    (route,) = routes(folder, text).plant.routes
+    assert route.match == {"part": "EL-*", "category": "mould"}
+    assert (route.machines, route.program, route.version) == (("lathe-07",), ("{part}.MPF",), "{revision}")
+    assert (route.scheme, route.match_version, route.limit) == (Scheme.LETTERS, Match.EXACT, 1_800_000)
+    assert route.stop_at_release
+
+
+@pytest.mark.parametrize("text", ["", "# none yet\n", "[]\n"])
+def test_no_routes(folder: Path, text: str) -> None:
+    """An empty file is no routes, as is none."""
+    assert routes(folder, text).plant.routes == ()
+
+
+REFUSED = {
+    "- match: {part: x}\n  machines: [lathe-70]": "2:14: `machines`: no machine 'lathe-70' → did you mean 'lathe-07'?",
+    "- match: {part: x}\n  machines: [zzz]": "2:14: `machines`: no machine 'zzz' → known here: lathe-07",
+    "- match: {part: x}\n  machines: [plm]": (
+        "2:14: `machines`: 'plm' is an ECN source, not a machine → name a machine's file in adapters/, or its `name:`"
+    ),
+    "- match: {part: x}\n  program: '{prat}.MPF'": "2:3: `program`: no field {prat} (found '{prat}.MPF') → did you mean {part}?",
+    "- match: {part: x}\n  version: '{zzz}'": (
+        "2:3: `version`: no field {zzz} (found '{zzz}') → known: {part}, {drawing}, {revision}, {category}"
+    ),
+    "- match: {part: x}\n  version: '{part.__class__}'": "2:3: `version`: no field {part.__class__}",
+    "- match: {part: x}\n  program: '{part'": (
+        "2:3: `program`: a brace without its other half (found '{part') → write fields as {part}"
+    ),
+    "- match: {part: x}\n  version: {revision}": "2:3: `version` cannot be this → put it in quotes: '{revision}'",
+    "- match: {}": "1:3: `match`: says for which items the route is → such as part: '*' for all",
+    "- machines: [lathe-07]": "1:3: `match` is missing → add it",
+    "- match: {prt: x}": "1:11: unknown key `prt` → did you mean `part`?",
+    "- match: {part: x}\n  limit: 15": "2:3: `limit`: a duration needs a number and a unit",
+    "- match: {part: x}\n  schema: letters": "2:3: unknown key `schema` → did you mean `scheme`?",
+    "- match: {part: x}\n  stop_at_release: yes": "2:3: `stop_at_release`: must be true or false",
+    "match: {part: x}": "1:1: a list is expected here → start each entry with `- `",
+    "- just text": "1:3: `entries` cannot be 'just text' → write `key: value` lines under it",
+}
+
+
+@pytest.mark.parametrize("text", REFUSED)
+def test_refused(folder: Path, text: str) -> None:
+    """Each wrong route is one problem at its place, with a fix."""
+    with pytest.raises(ConfigError) as caught:
+        routes(folder, text + "\n")
+    (found,) = str(caught.value).splitlines()
+    assert found.startswith(f"site/routes.yaml:{REFUSED[text]}")
+
+
+def test_a_route_to_a_broken_machine_is_no_second_problem(folder: Path) -> None:
+    """A file that cannot be read is still the machine that the route names."""
+    write(folder, "adapters/mill.yaml", "adapter: modbus\nhost: [\n")
+    with pytest.raises(ConfigError) as caught:
+        routes(folder, "- match: {part: x}\n  machines: [mill]\n")
+    assert [line.split(":")[0] for line in str(caught.value).splitlines()] == ["site/adapters/mill.yaml"]
+
+
+def test_a_dead_route(folder: Path) -> None:
+    """A rule whose every answer an earlier one gives first is pointed out."""
+    body = "  machines: [lathe-07]\n  program: '{part}.MPF'\n  version: '{revision}'\n"
+    found = routes(folder, f"- match: {{part: '*'}}\n{body}- match: {{part: 'A*', drawing: 'D*'}}\n{body}  limit: 5m\n")
+    assert [str(warning) for warning in found.warnings] == [
+        "site/routes.yaml:5:3: this route never decides anything: the one in line 1 comes first → remove one of them"
+    ]
+
+
+@pytest.mark.parametrize("other", ["program: 'X.MPF'", "version: '{drawing}'\n  program: 'Y.MPF'"])
+def test_an_overlap_that_says_something_else_is_no_dead_route(folder: Path, other: str) -> None:
+    """Two rules may match one item when they find different programs."""
+    text = f"- match: {{part: 'A*'}}\n  machines: [lathe-07]\n  program: '{{part}}.MPF'\n- match: {{part: 'A*'}}\n  machines: [lathe-07]\n  {other}\n"
+    assert routes(folder, text).warnings == ()
