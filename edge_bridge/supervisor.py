@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 
 import structlog
 
@@ -36,7 +36,7 @@ class Supervisor:
         for name, adapter in adapters.items():
             self._running[name] = asyncio.create_task(self._run(name, adapter), name=f"adapter {name}")
 
-    async def stop(self, names: Mapping[str, object] | tuple[str, ...] | None = None) -> None:
+    async def stop(self, names: Collection[str] | None = None) -> None:
         """End these adapters, or all; return when their sessions are closed."""
         ending = [self._running.pop(name) for name in list(self._running) if names is None or name in names]
         for task in ending:

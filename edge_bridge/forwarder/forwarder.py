@@ -6,10 +6,12 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import structlog
 
+from edge_bridge.config import MqttOptions
 from edge_bridge.contract import Topics
 from edge_bridge.domain.instant import SECOND
 from edge_bridge.errors import ConfigError, PublishError, StoreError
@@ -22,12 +24,9 @@ from edge_bridge.forwarder.replay import Replays
 from edge_bridge.forwarder.retained import NothingRetained, Retained, RetainedTopics
 from edge_bridge.forwarder.status import Status
 from edge_bridge.forwarder.stream import Stream
-from edge_bridge.mqtt import BrokerRefusedError, Connector, Message, MqttOptions, Session, Will
+from edge_bridge.mqtt import BrokerRefusedError, Connector, Message, Session, Will
 from edge_bridge.ports import Answer, Clock, Command, Outbox
 
-PROBE_EVERY_S = 30
-STATUS_EVERY_S = 5
-STALLED_AFTER_S = 30  # a broker that answers pings and acknowledges nothing
 FAREWELL_S = 1.0
 SETTLED_MS = 10 * SECOND  # a session that lasted this long makes the next pause short again
 REFUSED_MAX_S = 60.0
@@ -36,6 +35,18 @@ _FIRST_PAUSE_S = 0.2
 _ANSWERS_KEPT = 1000
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Whole seconds. probe_every: when nobody subscribes. status_every: a look whether the status changed.
+
+    stalled_after: a broker that answers pings and acknowledges nothing is left.
+    """
+
+    probe_every: int = 30
+    status_every: int = 5
+    stalled_after: int = 30
 
 
 class Connect(Protocol):
@@ -69,12 +80,14 @@ class Forwarder:
         on_parked: Callable[[int, int], None] = lambda _sequence, _code: None,
         verbs: frozenset[str] = VERBS,
         connector: Connect | None = None,
+        timing: Timing = Timing(),
     ) -> None:
         self._outbox = outbox
         self._topics = topics
         self._options = options
         self._clock = clock
         self._next_session = next_session
+        self._timing = timing
         self._retained: Retained = retained or NothingRetained()
         self._connector: Connect = connector or Connector(options, client_id)
         self._mirror = Mirror(source)
@@ -258,21 +271,24 @@ class Forwarder:
 
     async def _watch(self, session: Session, courier: Courier, number: int) -> None:
         """Once a second: probes, status, stalls, and a look at the outbox in case nobody called `wake`."""
-        seconds = rested = stalled = 0
+        timing, seconds, rested, stalled = self._timing, 0, 0, 0
         seen = -1
         while True:
             await self._clock.sleep(1)
             seconds += 1
             stalled = stalled + 1 if session.in_flight and session.acknowledged == seen else 0
             seen = session.acknowledged
-            if stalled >= STALLED_AFTER_S:
-                session.abort(f"nothing acknowledged for {STALLED_AFTER_S} s")
+            if stalled >= timing.stalled_after:
+                session.abort(f"nothing acknowledged for {timing.stalled_after} s")
                 return
             rested = rested + 1 if courier.resting else 0
-            if rested >= PROBE_EVERY_S:
+            if rested >= timing.probe_every:
                 rested = 0
                 courier.probe()
-            if seconds % STATUS_EVERY_S == 0 and (status := self._status.changed(number, self._facts())) is not None:
+            if (
+                seconds % timing.status_every == 0
+                and (status := self._status.changed(number, self._facts())) is not None
+            ):
                 courier.urgent(status)
             courier.schedule()
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
+from edge_bridge.config import MqttOptions
 from edge_bridge.errors import ConfigError
 from edge_bridge.mqtt.failures import BrokerError, OldBrokerError, SilentBrokerError, unreachable
-from edge_bridge.mqtt.options import MqttOptions
 from edge_bridge.mqtt.properties import connect_properties, will_properties
 from edge_bridge.mqtt.session import Message, Session
 
