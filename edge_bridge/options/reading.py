@@ -151,7 +151,9 @@ def _sentence(detail: ErrorDetails, key: Key, model: type[BaseModel], raw: objec
 def _name(key: Key) -> str:
     """Return a key's path as people say it: `nodes.execution.map.3`; entries of lists are found by line and column."""
     names = [str(part) for part in key if not isinstance(part, int)]
-    return ".".join(names[1:] if names[:1] == [ENTRIES] and len(names) > 1 else names)
+    if key[:1] == (ENTRIES,):
+        names[:1] = [] if len(names) > 1 else ["entry"]
+    return ".".join(names)
 
 
 def _unknown(name: str, known: list[str]) -> tuple[str, str]:

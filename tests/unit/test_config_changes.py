@@ -53,9 +53,8 @@ def test_nothing(folder: Path) -> None:
 def test_one_machine(folder: Path) -> None:
     """An edit of one file touches that adapter alone; the ledger hears of what concerns it."""
     assert after(folder, "adapters/lathe-07.yaml", PLC + "timeout: 9s\n") == Changes(changed=("lathe-07",))
-    assert after(
-        folder, "adapters/lathe-07.yaml", PLC + "area: x\n".replace("area", "judge").replace("x", "active")
-    ) == (Changes(changed=("lathe-07",), plant=True))
+    edited = PLC.replace("mc-2", "mc-3")
+    assert after(folder, "adapters/lathe-07.yaml", edited) == Changes(changed=("lathe-07",), plant=True)
 
 
 def test_added_and_removed(folder: Path) -> None:

@@ -68,7 +68,7 @@ REFUSED = {
     "- match: {part: x}\n  schema: letters": "2:3: unknown key `schema` → did you mean `scheme`?",
     "- match: {part: x}\n  stop_at_release: yes": "2:3: `stop_at_release`: must be true or false",
     "match: {part: x}": "1:1: a list is expected here → start each entry with `- `",
-    "- just text": "1:3: `entries` cannot be 'just text' → write `key: value` lines under it",
+    "- just text": "1:3: `entry` cannot be 'just text' → write `key: value` lines under it",
 }
 
 
@@ -101,5 +101,6 @@ def test_a_dead_route(folder: Path) -> None:
 @pytest.mark.parametrize("other", ["program: 'X.MPF'", "version: '{drawing}'\n  program: 'Y.MPF'"])
 def test_an_overlap_that_says_something_else_is_no_dead_route(folder: Path, other: str) -> None:
     """Two rules may match one item when they find different programs."""
-    text = f"- match: {{part: 'A*'}}\n  machines: [lathe-07]\n  program: '{{part}}.MPF'\n- match: {{part: 'A*'}}\n  machines: [lathe-07]\n  {other}\n"
+    same = "- match: {part: 'A*'}\n  machines: [lathe-07]\n  "
+    text = f"{same}program: '{{part}}.MPF'\n{same}{other}\n"
     assert routes(folder, text).warnings == ()

@@ -63,7 +63,7 @@ def test_an_unknown_adapter() -> None:
         plugins.Plugins({}).factory("opcua")
     assert str(caught.value) == "no adapter `opcua` is installed → installed: none"
     with pytest.raises(
-        ConfigError, match="no adapter `opc-ua` is installed → did you mean `opcua`.* installed: .*modbus"
+        ConfigError, match=r"no adapter `opc-ua` is installed → did you mean `opcua`.* installed: .*modbus"
     ):
         plugins.find().factory("opc-ua")
 
