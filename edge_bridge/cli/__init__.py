@@ -62,9 +62,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001  the last door: a person must see a sentence, never a traceback
         if debug:
             traceback.print_exc()
-        print(f"edge-bridge: this is a bug in edge-bridge: {type(error).__name__}: {error}", file=sys.stderr)
-        if not debug:
-            print("run it again with --debug and report what it prints", file=sys.stderr)
+        said = f"this is a bug in edge-bridge: {type(error).__name__}: {error}"
+        print(f"edge-bridge: {said}{'' if debug else '; run again with --debug'}", file=sys.stderr)
         return BUG
 
 
