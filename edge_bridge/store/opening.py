@@ -9,8 +9,8 @@ from pathlib import Path
 import apsw
 
 from edge_bridge.errors import StoreError
-from edge_bridge.store import outbox, salvage, schema
-from edge_bridge.store.faults import StoreCorrupt, in_plain_words
+from edge_bridge.store import outbox, reserve, salvage, schema
+from edge_bridge.store.faults import StoreCorrupt, StoreFull, in_plain_words
 from edge_bridge.store.rows import Codec
 from edge_bridge.store.schema import MetaValue
 
@@ -30,10 +30,10 @@ def open_database(path: Path, codec: Codec, site: str, gateway: str, vfs: str | 
     recovered = None
     salvage.finish(path)
     try:
-        writer = _open_checked(path, vfs)
+        writer = _open_with_room(path, vfs)
     except StoreCorrupt as damage:
-        recovered = salvage.rebuild(path, codec, str(damage.what))
-        writer = _open_checked(path, vfs)
+        recovered = salvage.rebuild(path, codec, damage.what)
+        writer = _open_with_room(path, vfs)
     try:
         with in_plain_words(path):
             meta = _settle(writer, path, site, gateway)
@@ -42,6 +42,16 @@ def open_database(path: Path, codec: Codec, site: str, gateway: str, vfs: str | 
         schema.abandon(writer)
         raise
     return Opened(writer, meta, last, recovered)
+
+
+def _open_with_room(path: Path, vfs: str | None) -> apsw.Connection:
+    """Return the connection, with the reserved space given up where the disk has no other."""
+    try:
+        return _open_checked(path, vfs)
+    except StoreFull:
+        if not reserve.release(path):
+            raise
+        return _open_checked(path, vfs)
 
 
 def _open_checked(path: Path, vfs: str | None) -> apsw.Connection:

@@ -53,7 +53,7 @@ class Snapshot:
         """Return all rows of a kind by key, oldest first, closed ones too."""
         return self.find(kind)
 
-    def find(self, kind: str, **columns: str | bool | int | None) -> dict[str, Any]:
+    def find(self, kind: str, /, **columns: str | bool | int | None) -> dict[str, Any]:
         """Return the rows of a kind whose columns have these values, oldest first: `find("card", closed=False)`.
 
         `key` and what rows.COLUMNS lists for the kind can be asked for. Raises StoreError.

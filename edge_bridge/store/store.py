@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,8 +15,8 @@ import apsw
 from edge_bridge.domain.instant import Milliseconds
 from edge_bridge.errors import StoreError
 from edge_bridge.ports import OutboxRow
-from edge_bridge.store import outbox, retention, schema
-from edge_bridge.store.faults import StoreCorrupt, in_plain_words
+from edge_bridge.store import outbox, reserve, retention, schema
+from edge_bridge.store.faults import StoreCorrupt, StoreFull, in_plain_words
 from edge_bridge.store.lock import Lock
 from edge_bridge.store.opening import Opened, open_database
 from edge_bridge.store.outbox import Counts, Parked, SealedEvent
@@ -70,13 +70,15 @@ class Store:
             try:
                 with in_plain_words(path):
                     reader = schema.connect_reader(path, vfs=vfs)
-                    return cls(path, codec, lock, opened, reader)
+                    store = cls(path, codec, lock, opened, reader)
             except StoreError:
                 schema.abandon(opened.writer)
                 raise
         except BaseException:
             lock.release()
             raise
+        reserve.make(path)
+        return store
 
     @property
     def last_sequence(self) -> int:
@@ -108,9 +110,7 @@ class Store:
             outbox.check_order(events, self._last_sequence)
             if not events and not any(changes.values()):
                 return
-            with schema.transaction(self._writer):
-                self._codec.write(self._writer, changes)
-                outbox.append(self._writer, events)
+            self._transact(lambda: self._write(changes, events))
             self._last_sequence += len(events)
             self._wal.checkpoint_if_due()
 
@@ -125,7 +125,7 @@ class Store:
 
     async def mark_sent(self, upto: int) -> None:
         """Move the position: everything up to this sequence was delivered or parked. It never moves back."""
-        await self.run(self._mark_sent, upto)
+        await self._with_reserve(lambda: self.run(self._mark_sent, upto))  # what is not marked cannot be deleted
 
     async def park(self, sequence: int, code: int, reason: str, at: Milliseconds | None = None) -> None:
         """Set one event aside with the broker's reason code. at: UTC ms."""
@@ -142,13 +142,13 @@ class Store:
     async def retain(self, older_than: Milliseconds, max_bytes: int) -> Retained:
         """Delete old history in short steps, between which commits get their turn: see retention.sweep.
 
-        older_than: UTC ms. max_bytes: of data in the file. Raises StoreError; what was deleted before stays deleted.
+        older_than: UTC ms. max_bytes: of data in the file. On a full disk it uses the space set aside for it. Raises
+        StoreError; what was deleted before stays deleted.
         """
-        steps = retention.sweep(self._writer, self._sent_upto, older_than, max_bytes)
-        total = Retained()
-        while (done := await self.run(self._sweep, steps)) is not None:
-            total += done
-        return total
+        try:
+            return await self._with_reserve(lambda: self._sweep(older_than, max_bytes))
+        finally:
+            reserve.make(self.path)
 
     def close(self) -> None:
         """Finish what was asked for, empty the WAL into the file, let go of the lock. Calling it again does nothing."""
@@ -177,6 +177,20 @@ class Store:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _write(self, changes: Changes, events: Sequence[SealedEvent]) -> None:
+        self._codec.write(self._writer, changes)
+        outbox.append(self._writer, events)
+
+    def _transact(self, work: Callable[[], Result]) -> Result:
+        """Do the work in one transaction. On a full disk, the space of the WAL is the first to be used again."""
+        try:
+            with schema.transaction(self._writer):
+                return work()
+        except apsw.FullError:
+            self._wal.start_over()
+            with schema.transaction(self._writer):
+                return work()
+
     def _mark_sent(self, upto: int) -> None:
         with self._writing, self._faults():
             if upto > self._last_sequence:
@@ -185,28 +199,44 @@ class Store:
                 return
             # A position lost to a power cut costs a few recognisable duplicates; waiting for the disk would cost each
             # batch a sync. Whatever is committed later makes it durable, so no deletion can outlive it.
-            with schema.without_sync(self._writer), schema.transaction(self._writer):
-                schema.write_meta(self._writer, {"sent_upto": upto})
+            with schema.without_sync(self._writer):
+                self._transact(lambda: schema.write_meta(self._writer, {"sent_upto": upto}))
             self._sent_upto = upto
             self._wal.checkpoint_if_due()
 
     def _park(self, parked: Parked) -> None:
         with self._writing, self._faults():
-            with schema.transaction(self._writer):
-                new = outbox.park(self._writer, parked)
-            self._parked += new
+            self._parked += self._transact(lambda: outbox.park(self._writer, parked))
 
     def _next_session(self) -> int:
         with self._writing, self._faults():
-            with schema.transaction(self._writer):
-                schema.write_meta(self._writer, {"session": self._session + 1})
+            self._transact(lambda: schema.write_meta(self._writer, {"session": self._session + 1}))
             self._session += 1
             return self._session
 
-    def _sweep(self, steps: Iterator[Retained]) -> Retained | None:
+    async def _with_reserve(self, work: Callable[[], Awaitable[Result]]) -> Result:
+        """Do what makes room again, on a full disk with the space set aside for it."""
+        try:
+            return await work()
+        except StoreFull:
+            if not reserve.release(self.path):
+                raise
+            return await work()
+
+    async def _sweep(self, older_than: Milliseconds, max_bytes: int) -> Retained:
+        steps = retention.sweep(self._writer, self._sent_upto, older_than, max_bytes)
+        total = Retained()
+        while (done := await self.run(self._step, steps)) is not None:
+            total += done
+        return total
+
+    def _step(self, steps: Iterator[Retained]) -> Retained | None:
         with self._writing, self._faults():
             done = next(steps, None)
-            self._wal.checkpoint_if_due()
+            if done is None:
+                self._wal.start_over()
+            else:
+                self._wal.checkpoint_if_due()
             return done
 
     @contextmanager

@@ -26,7 +26,7 @@ class Wal:
         if self._pages < CHECKPOINT_PAGES:
             return
         if self._pages >= self._wait_at:
-            self._restart()
+            self.start_over()
             return
         try:
             self._writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
@@ -37,10 +37,11 @@ class Wal:
         """Move everything into the database file and cut the log to nothing. Raises apsw.Error."""
         self._writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
 
-    def _restart(self) -> None:
+    def start_over(self) -> None:
+        """Move everything into the database file and give the log's space back, if readers let go of it for a moment."""
         self._writer.set_busy_timeout(WAIT_MS)
         try:
-            self._writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
+            self._writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
             self._wait_at = LIMIT_PAGES
         except apsw.Error:  # a reader that stays: ask again only after as much again, or each commit would wait
             self._wait_at = self._pages + LIMIT_PAGES

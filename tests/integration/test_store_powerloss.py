@@ -80,7 +80,7 @@ def crash(folder: Path, seed: int, *, obeys: bool = True, relaxed: bool = False)
 
 def lose_power(it: Disk, folder: Path, random: Random, promises: Promises, *, relaxed: bool) -> None:
     """Work on the disk until its power goes."""
-    with pytest.raises(StoreError, match="fails to read or write|cannot be opened"):
+    with pytest.raises(StoreError, match=r"fails to read or write|cannot be opened"):
         asyncio.run(work(folder / "store.db", it.called, random, promises, relaxed=relaxed))
 
 
