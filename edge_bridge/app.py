@@ -189,11 +189,7 @@ class Daemon:
             "uptime_s": self._clock.now().since(self._started) // 1000,
             "config": str(self._config.folder),
             "config_digest": self._config.digest,
-            "machines": health.machines(self.ledger),
-            "sources": health.sources(self.ledger),
-            "obligations": health.obligations(self.ledger),
-            "obligations_open": len(self.ledger.books.state.obligation),
-            "cards": health.cards(self.ledger),
+            **health.told(self.ledger.books),
             "stopped": dict(self._supervisor.stopped),
             "buffer": {
                 "unsent": broker.unsent,
@@ -203,6 +199,7 @@ class Daemon:
             },
             "broker": broker.as_data(),
             "trouble": self._trouble(),
+            "troubles": self._troubles(),
         }
 
     async def _handle(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -216,27 +213,26 @@ class Daemon:
                 return {"id": answer.id, "ok": answer.ok, "reason": answer.reason}
             case "reload":
                 return {"ok": (refused := await self.reload()) is None, "reason": refused or ""}
+            case "replay":
+                answer = await self._forwarder.replay(message.get("from"), message.get("to"))
+                return {"ok": answer.ok, "reason": answer.reason}
         return {"error": f"{message.get('do')!r} is not known"}
 
-    def _trouble(self) -> str | None:
+    def _troubles(self) -> dict[str, str]:
         broker = self._forwarder.health
-        return health.trouble(
-            {
-                "database": self._pipeline.trouble,
-                "broker": None if broker.connected else (broker.last_error or "not connected yet"),
-                "platform": f"nobody subscribes {broker.nobody_subscribes}" if broker.nobody_subscribes else None,
-                **{f"adapter {name}": why for name, why in self._supervisor.stopped.items()},
-            }
-        )
+        parts = {
+            "database": self._pipeline.trouble,
+            "broker": None if broker.connected else (broker.last_error or "not connected yet"),
+            "platform": f"nobody subscribes {broker.nobody_subscribes}" if broker.nobody_subscribes else None,
+            **{f"adapter {name}": why for name, why in self._supervisor.stopped.items()},
+        }
+        return {name: what for name, what in parts.items() if what}
+
+    def _trouble(self) -> str | None:
+        return "; ".join(f"{name}: {what}" for name, what in self._troubles().items()) or None
 
     def _one_line(self) -> str:
-        reachable = sum(bool(m.reachable) for m in self.ledger.books.state.machine.values())
-        active = sum(card.active for card in self.ledger.books.state.card.values())
-        total = len(self._config.plant.machines)
-        open_ones = len(self.ledger.books.state.obligation)
-        trouble = self._trouble()
-        text = f"{reachable}/{total} machines, {open_ones} open obligations, {active} active cards"
-        return f"{text}; {trouble}" if trouble else text
+        return health.summary(self.ledger.books, self._trouble())
 
     # -- wiring ---------------------------------------------------------------------------------------------------------
 

@@ -1,25 +1,45 @@
-"""One snapshot of everyone's last word: what `status`, the control socket and the birth message tell."""
+"""One snapshot of the books: what `status`, the control socket and the service manager tell, running or not."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
+from edge_bridge.domain.books import Books
 from edge_bridge.domain.instant import to_text, to_text_or_none
-from edge_bridge.domain.ledger import Ledger
 from edge_bridge.domain.obligation import Obligation
 from edge_bridge.domain.told import card_data, program_data
 
 MOST_OBLIGATIONS = 200  # in one answer: the most urgent ones; the rest is a number
+MOST_CARDS = 500
 
 
-def machines(ledger: Ledger) -> list[dict[str, Any]]:
+def told(books: Books) -> dict[str, Any]:
+    """Return machines, sources, open obligations and open cards, JSON-ready."""
+    return {
+        "machines": machines(books),
+        "sources": sources(books),
+        "obligations": obligations(books),
+        "obligations_open": len(books.state.obligation),
+        "cards": cards(books),
+        "cards_open": len(books.state.card),
+    }
+
+
+def summary(books: Books, trouble: str | None) -> str:
+    """Return where the plant stands in one line, for the service manager."""
+    reachable = sum(bool(m.reachable) for m in books.state.machine.values())
+    active = sum(card.active for card in books.state.card.values())
+    counts = f"{reachable}/{len(books.plant.machines)} machines, {len(books.state.obligation)} open obligations"
+    text = f"{counts}, {active} active cards"
+    return f"{text}; {trouble}" if trouble else text
+
+
+def machines(books: Books) -> list[dict[str, Any]]:
     """Return one line for each machine: where it stands, what it shows, how much is open on it."""
-    books = ledger.books
     lines = []
     for machine in books.plant.machines.values():
-        kept = books.state.machine[machine.id]
-        reading = books.latest.get(machine.id) or kept.reading
+        kept = books.state.machine.get(machine.id)
+        reading = books.latest.get(machine.id) or (kept.reading if kept else None)
         open_here = books.obligations_at(machine.id)
         shown = program_data(reading) if reading else {}
         lines.append(
@@ -27,9 +47,9 @@ def machines(ledger: Ledger) -> list[dict[str, Any]]:
                 "machine": machine.id,
                 "name": machine.name,
                 "area": machine.area,
-                "reachable": kept.reachable,
-                "since": to_text_or_none(kept.since),
-                "error": kept.error,
+                "reachable": kept.reachable if kept else None,
+                "since": to_text_or_none(kept.since) if kept else None,
+                "error": kept.error if kept else "",
                 "seen": to_text_or_none(reading.at.utc if reading else None),
                 **{key: shown.get(key) for key in ("main_program", "version", "extractor", "execution", "mode")},
                 "faults": shown.get("faults", {}),
@@ -42,26 +62,24 @@ def machines(ledger: Ledger) -> list[dict[str, Any]]:
     return lines
 
 
-def obligations(ledger: Ledger) -> list[dict[str, Any]]:
+def obligations(books: Books) -> list[dict[str, Any]]:
     """Return the open obligations, the most urgent first, with the seconds left."""
-    books = ledger.books
     urgent = sorted(books.state.obligation.values(), key=lambda o: (o.due.remaining(books.now), o.id))
-    return [_obligation(o, ledger) for o in urgent[:MOST_OBLIGATIONS]]
+    return [_obligation(o, books) for o in urgent[:MOST_OBLIGATIONS]]
 
 
-def cards(ledger: Ledger) -> list[dict[str, Any]]:
+def cards(books: Books) -> list[dict[str, Any]]:
     """Return every open card as the platform has it, the most severe first."""
-    books = ledger.books
     ordered = sorted(books.state.card.values(), key=lambda c: (not c.active, -c.severity.rank, c.raised.utc))
-    return [card_data(card, books) for card in ordered]
+    return [card_data(card, books) for card in ordered[:MOST_CARDS]]
 
 
-def sources(ledger: Ledger) -> list[dict[str, Any]]:
+def sources(books: Books) -> list[dict[str, Any]]:
     """Return one line for each ECN source."""
-    books = ledger.books
     return [
         {
             "source": source.id,
+            "name": books.plant.sources[source.id].name,
             "lost": to_text_or_none(source.lost.utc if source.lost else None),
             "error": source.error,
             "first_scan": to_text_or_none(source.scanned.utc if source.scanned else None),
@@ -71,12 +89,7 @@ def sources(ledger: Ledger) -> list[dict[str, Any]]:
     ]
 
 
-def trouble(parts: Mapping[str, str | None]) -> str | None:
-    """Return what keeps the gateway from doing its work, in one line, or None."""
-    return "; ".join(f"{name}: {what}" for name, what in parts.items() if what) or None
-
-
-def _obligation(o: Obligation, ledger: Ledger) -> dict[str, Any]:
+def _obligation(o: Obligation, books: Books) -> dict[str, Any]:
     return {
         "obligation": o.id,
         "machine": o.machine,
@@ -87,5 +100,5 @@ def _obligation(o: Obligation, ledger: Ledger) -> dict[str, Any]:
         "verdict": o.verdict,
         "reason": o.reason,
         "due": to_text(o.due.utc),
-        "left_s": round(o.due.remaining(ledger.books.now) / 1000, 1),
+        "left_s": round(o.due.remaining(books.now) / 1000, 1),
     }

@@ -20,7 +20,7 @@ from edge_bridge.forwarder.courier import FAILURE, Courier, Load, Urgent
 from edge_bridge.forwarder.health import ForwarderHealth
 from edge_bridge.forwarder.mirror import Mirror
 from edge_bridge.forwarder.position import Position
-from edge_bridge.forwarder.replay import Replays
+from edge_bridge.forwarder.replay import ReplayError, Replays
 from edge_bridge.forwarder.retained import NothingRetained, Retained, RetainedTopics
 from edge_bridge.forwarder.status import Status
 from edge_bridge.forwarder.stream import Stream
@@ -28,6 +28,7 @@ from edge_bridge.mqtt import BrokerRefusedError, Connector, Message, Session, Wi
 from edge_bridge.ports import Answer, Clock, Command, Outbox
 
 FAREWELL_S = 1.0
+REPLAY_PATIENCE_S = 5.0
 SETTLED_MS = 10 * SECOND  # a session that lasted this long makes the next pause short again
 REFUSED_MAX_S = 60.0
 LAST_STRAW = 5  # connections in a row that ended while one and the same event was in flight
@@ -117,6 +118,23 @@ class Forwarder:
         for topic, body in topics.items():
             self._load.retained.put(topic, body)
         self.wake()
+
+    async def replay(self, first: object, last: object, *, within: float = REPLAY_PATIENCE_S) -> Answer:
+        """Send the sequences `first` to `last` again, for a person on this computer; say how far that came `within` s."""
+        if self._session is None:
+            return Answer("", False, f"no connection to the broker ({self._last_error or 'not connected yet'})")
+        if type(first) is not int or type(last) is not int:
+            return Answer("", False, "`from` and `to` are whole numbers")
+        try:
+            done = self._load.replays.ask(first, last)
+            self.wake()
+            async with asyncio.timeout(within):
+                return Answer("", True, f"{await asyncio.shield(done)} events sent again")
+        except TimeoutError:
+            done.add_done_callback(lambda ended: log.info("replay ended", error=str(ended.exception() or "") or None))
+            return Answer("", True, "the events are on their way; the log says when the last one was sent")
+        except ReplayError as error:
+            return Answer("", False, str(error))
 
     @property
     def health(self) -> ForwarderHealth:

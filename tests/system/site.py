@@ -237,4 +237,5 @@ def broker(folder: Path) -> Iterator[Mosquitto]:
 
 
 def _environment(more: Mapping[str, str] | None) -> dict[str, str]:
-    return {"PATH": os.environ["PATH"], "HOME": "/", "LANG": "C.UTF-8", **(more or {})}
+    kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
+    return {"HOME": "/", "LANG": "C.UTF-8", **kept, **(more or {})}
