@@ -18,11 +18,12 @@ import apsw
 import structlog
 
 from edge_bridge.clock import SystemClock
+from edge_bridge.config import MqttOptions
 from edge_bridge.contract import Topics, seal, source_urn
 from edge_bridge.domain.event import Event as Fact
 from edge_bridge.domain.event import EventType
 from edge_bridge.forwarder import Forwarder
-from edge_bridge.mqtt import Connector, MqttOptions, Will
+from edge_bridge.mqtt import Connector, Will
 from edge_bridge.ports import Answer, Command
 from edge_bridge.store import Store
 from edge_bridge.store.outbox import StoredEvent

@@ -70,7 +70,7 @@ class Courier:
         self._topics = topics
         self._mirror = mirror
         self._careful = careful
-        self._resting = False
+        self._resting = self._replays_rest = False
         self._closing = False
         self._due = asyncio.Event()
         self._turn = 0
@@ -106,8 +106,8 @@ class Courier:
         self.schedule()
 
     def probe(self) -> None:
-        """Try the oldest unsent event again although nobody subscribed a while ago."""
-        self._resting = False
+        """Try again what nobody subscribed to a while ago."""
+        self._resting = self._replays_rest = False
         self.schedule()
 
     def close(self) -> None:
@@ -127,8 +127,8 @@ class Courier:
 
     @property
     def resting(self) -> bool:
-        """Tell whether events wait for a probe."""
-        return self._resting
+        """Tell whether events or replays wait for a probe."""
+        return self._resting or self._replays_rest
 
     def _greeted(self) -> None:
         self.greeted = True
@@ -179,14 +179,13 @@ class Courier:
         row = live.take()
         if row is None:
             return False
-        topic, properties = self._topics.event(row.origin), self._mirror.of(row)
+        try:
+            topic, properties = self._topics.event(row.origin), self._mirror.of(row)
+        except ValueError as error:
+            return self._unfit(row, FAILURE, str(error))
         if len(row.body) > self._sure_size and not self.session.fits(topic, row.body, properties):
-            self._park(
-                row.sequence, PACKET_TOO_LARGE, f"larger than the broker's {self.session.maximum_packet_size} bytes"
-            )
-            live.acknowledge(row.sequence)
-            self.schedule()
-            return True
+            largest = self.session.maximum_packet_size
+            return self._unfit(row, PACKET_TOO_LARGE, f"larger than the broker's {largest} bytes")
         self.session.publish(topic, row.body, partial(self._event_done, row.sequence, topic), properties=properties)
         return True
 
@@ -251,22 +250,27 @@ class Courier:
         self.schedule()
 
     def _send_again(self) -> bool:
-        if self._careful or (taken := self._load.replays.take()) is None:
+        if self._careful or self._replays_rest or (taken := self._load.replays.take()) is None:
             return False
         replay, row = taken
-        topic, properties = self._topics.event(row.origin), self._mirror.of(row)
-        if not self.session.fits(topic, row.body, properties):
-            self._load.replays.acknowledge(replay, row.sequence, f"sequence {row.sequence} is too large for the broker")
+        try:
+            topic, properties = self._topics.event(row.origin), self._mirror.of(row)
+            if not self.session.fits(topic, row.body, properties):
+                raise ValueError("too large for the broker")
+        except ValueError as error:
+            self._load.replays.acknowledge(replay, row.sequence, f"sequence {row.sequence}: {error}")
             self.schedule()
             return True
         self.session.publish(topic, row.body, partial(self._again_done, replay, row), properties=properties)
         return True
 
     def _again_done(self, replay: Replay, row: OutboxRow, code: int) -> None:
-        failure = None
+        replays = self._load.replays
         if code == NO_MATCHING_SUBSCRIBERS:
-            failure = f"nobody subscribes to {self._topics.event(row.origin)}"
+            self._replays_rest = True
+            replays.give_back(replay)
         elif code >= FAILURE:
-            failure = f"the broker refused sequence {row.sequence} (0x{code:02x})"
-        self._load.replays.acknowledge(replay, row.sequence, failure)
+            replays.acknowledge(replay, row.sequence, f"the broker refused sequence {row.sequence} (0x{code:02x})")
+        else:
+            replays.acknowledge(replay, row.sequence)
         self.schedule()

@@ -87,6 +87,12 @@ class Replays:
         if job.settle() and self._jobs and self._jobs[0] is job:
             self._jobs.popleft()
 
+    def give_back(self, job: Replay) -> None:
+        """Note that nobody got one event: when the others in flight are through, it goes on from there."""
+        job.stream.give_back()
+        if not job.stream.flying:
+            job.delivered -= job.stream.rewind()
+
     def rewind(self) -> None:
         """Send again what was in flight when the connection was lost."""
         for job in self._jobs:

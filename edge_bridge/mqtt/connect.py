@@ -13,16 +13,16 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from edge_bridge.config import MqttOptions
 from edge_bridge.errors import ConfigError
-from edge_bridge.mqtt.failures import BrokerError, OldBrokerError, SilentBrokerError, unreachable
+from edge_bridge.mqtt.failures import BrokerError, NoAnswerError, OldBrokerError, SilentBrokerError, unreachable
 from edge_bridge.mqtt.properties import connect_properties, will_properties
 from edge_bridge.mqtt.session import Message, Session
 
 KEEPALIVE_S = 15
 SESSION_EXPIRY_S = 3600  # the broker keeps commands for a gateway that is away for this long
-WILL_DELAY_S = 5  # hides the reconnect after a short break; a will is published at once when the session has no delay
+WILL_DELAY_S = 5  # hides the reconnect after a short break; the session lives longer (MQTT 5 clause 3.1.3.2.2)
 _CONNECT_S = 5.0  # TCP, TLS
 _CONNECT_BOX_S = 10.0  # name resolution too
-_CONNACK_S = 10.0
+_CONNACK_S = 5.0
 _PROTOCOLS = {"5": MQTTProtocolVersion.MQTTv5, "3.1.1": MQTTProtocolVersion.MQTTv311}
 
 
@@ -37,11 +37,21 @@ class Will:
 class Connector:
     """Makes one session after another, each with a fresh client: nothing of a lost connection lives on.
 
-    client_id: used unless the options name another.
+    client_id: used unless the options name another. answer_within: seconds that the broker has for CONNACK.
+    will_delay: seconds that it waits for us to come back before it publishes the will (MQTT 5; at once on 3.1.1).
     """
 
-    def __init__(self, options: MqttOptions, client_id: str) -> None:
+    def __init__(
+        self,
+        options: MqttOptions,
+        client_id: str,
+        *,
+        answer_within: float = _CONNACK_S,
+        will_delay: int = WILL_DELAY_S,
+    ) -> None:
         self.options = options
+        self._answer_within = answer_within
+        self._will_delay = will_delay
         self._client_id = options.client_id or client_id
         self._silent = 0
 
@@ -49,15 +59,15 @@ class Connector:
         """Return a connected session.
 
         Raises BrokerError, BrokerRefusedError, ConfigError (certificate or key cannot be used). `auto` falls back to
-        3.1.1 when the broker says that it does not know MQTT 5, and when it hung up on it twice in a row: a single
-        hang-up may be a broker that was just being stopped.
+        3.1.1 when the broker says that it does not know MQTT 5, when it does not answer at all, and when it hung up
+        twice in a row: a single hang-up may be a broker that was just being stopped.
         """
         wanted = self.options.version
         if wanted != "auto":
             return await self._attempt(wanted, will, on_message)
         try:
             session = await self._attempt("5", will, on_message)
-        except OldBrokerError:
+        except (OldBrokerError, NoAnswerError):
             return await self._attempt("3.1.1", will, on_message)
         except SilentBrokerError:
             self._silent += 1
@@ -70,7 +80,7 @@ class Connector:
     async def _attempt(self, version: str, will: Will, on_message: Callable[[Message], None]) -> Session:
         client = await self._reach(version, will)
         session = Session(client, version, self.options.address, on_message)
-        await session.start(_CONNACK_S)
+        await session.start(self._answer_within)
         return session
 
     async def _reach(self, version: str, will: Will) -> paho.Client:
@@ -106,7 +116,7 @@ class Connector:
         client.on_socket_register_write = _later  # CONNECT is written on the event loop, never by an abandoned thread
         if self.options.username is not None:
             client.username_pw_set(self.options.username, self.options.password_credential)
-        properties = will_properties(WILL_DELAY_S) if version == "5" else None
+        properties = will_properties(self._will_delay) if version == "5" else None
         client.will_set(will.topic, will.body, qos=1, retain=True, properties=properties)
         return client
 
@@ -127,6 +137,17 @@ def _discard(attempt: asyncio.Future[None], client: paho.Client) -> None:
         late.close()
 
 
+class _TidySocket(ssl.SSLSocket):
+    """Closes itself when the handshake fails: paho forgets it then, and the descriptor would stay open until collected."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except OSError:
+            self.close()
+            raise
+
+
 def tls_context(options: MqttOptions) -> ssl.SSLContext:
     """Return a context for TLS 1.2 or newer that checks chain and server name. Raises ConfigError naming the key."""
     try:
@@ -137,6 +158,7 @@ def tls_context(options: MqttOptions) -> ssl.SSLContext:
             "a PEM file with the CA's certificate",
             key=("mqtt", "ca"),
         ) from error
+    context.sslsocket_class = _TidySocket
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if options.certificate is not None and options.key_credential is not None:
         try:

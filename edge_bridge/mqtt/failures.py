@@ -24,7 +24,11 @@ class OldBrokerError(BrokerError):
 
 
 class SilentBrokerError(BrokerError):
-    """The broker closed the connection, or said nothing, instead of answering CONNECT."""
+    """The broker closed the connection instead of answering CONNECT."""
+
+
+class NoAnswerError(BrokerError):
+    """The broker kept the connection open and did not answer CONNECT."""
 
 
 def refusal(code: int, name: str, address: str) -> PublishError:
@@ -53,6 +57,11 @@ def unreachable(error: OSError, address: str) -> BrokerError:
             return BrokerError(f"{address}: the name cannot be resolved", "check the name in `mqtt.url`, and DNS")
         case TimeoutError():
             return BrokerError(f"{address}: no answer", "check the address, the network and the firewall")
+        case ConnectionResetError() if address.startswith("mqtts:"):
+            return BrokerError(
+                f"{address}: the connection was closed during the TLS handshake",
+                "is this the broker's TLS port, and does it accept this gateway's certificate?",
+            )
         case ConnectionRefusedError():
             return BrokerError(f"{address}: nothing listens there", "is the broker running, and is the port right?")
     return BrokerError(f"{address}: {error.strerror or error}")

@@ -18,7 +18,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from edge_bridge.mqtt.failures import SilentBrokerError, refusal
+from edge_bridge.mqtt.failures import NoAnswerError, SilentBrokerError, refusal
 from edge_bridge.mqtt.properties import PublishProperties
 
 Done = Callable[[int], None]
@@ -92,7 +92,7 @@ class Session:
             await asyncio.wait_for(self._accepted, within)
         except TimeoutError:
             self.abort("no CONNACK")
-            raise SilentBrokerError(f"{self._address}: no answer to CONNECT", "is this an MQTT broker?") from None
+            raise NoAnswerError(f"{self._address}: no answer to CONNECT", "is this an MQTT broker?") from None
         except BaseException:
             self.abort("not accepted")
             raise

@@ -7,9 +7,9 @@ from contextlib import suppress
 from typing import Any
 
 from edge_bridge.clock import SystemClock
+from edge_bridge.config import MqttOptions
 from edge_bridge.contract import Topics
 from edge_bridge.forwarder import Forwarder, Timing
-from edge_bridge.config import MqttOptions
 from edge_bridge.ports import Answer, Command
 from edge_bridge.testing import MemoryOutbox
 
@@ -31,7 +31,15 @@ class RetainedTruth:
 class Gateway:
     """Runs from entering to leaving; `stop` is the daemon's clean stop, `crash` is the end without a word."""
 
-    def __init__(self, url: str, outbox: MemoryOutbox | None = None, *, first_session: int = 1, **options: Any) -> None:
+    def __init__(
+        self,
+        url: str,
+        outbox: MemoryOutbox | None = None,
+        *,
+        first_session: int = 1,
+        connector: Any = None,
+        **options: Any,
+    ) -> None:
         self.outbox = outbox or MemoryOutbox()
         self.retained = RetainedTruth()
         self.commands: list[Command] = []
@@ -48,6 +56,7 @@ class Gateway:
             about=lambda: {"epoch": "e1", "versions": {"edge-bridge": "0"}},
             retained=self.retained,
             on_command=self._on_command,
+            connector=connector,
             timing=IMPATIENT,
             on_parked=lambda sequence, code: self.parked.append((sequence, code)),
         )
