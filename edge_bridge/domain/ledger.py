@@ -14,9 +14,11 @@ from edge_bridge.domain.event import GATEWAY, EventType
 from edge_bridge.domain.floor import Floor
 from edge_bridge.domain.instant import MINUTE, SECOND, Milliseconds, Stamp, to_text
 from edge_bridge.domain.intake import Intake
+from edge_bridge.domain.intake_cards import IntakeCards
 from edge_bridge.domain.plant import Plant
 from edge_bridge.domain.reading import Reading
 from edge_bridge.domain.register import Register
+from edge_bridge.domain.rerouting import Rerouting
 from edge_bridge.domain.signal import (
     Acknowledge,
     AdapterBack,
@@ -31,6 +33,7 @@ from edge_bridge.domain.signal import (
     Waive,
 )
 from edge_bridge.domain.state import Known, MachineState, SourceState, State, Waiver, register_key
+from edge_bridge.domain.warner import Warner
 from edge_bridge.domain.watch import Watch
 
 CLOCK = "clock"
@@ -44,12 +47,18 @@ class Ledger:
         self, state: State, plant: Plant, now: Stamp, new_id: Callable[[], str], texts: Texts = no_texts
     ) -> None:
         self.books = Books(state, plant, now, new_id, texts)
+        self.doing: tuple[Duty, str] | None = None  # the duty at work: after an exception, the one that met it
+        self.excused: frozenset[tuple[Duty, str]] = frozenset()  # duties that met a defect before: not tried again
         self.board = Board(self.books)
         self.docket = Docket(self.books, self.board)
         self.register = Register(self.books, self.docket, self.board)
-        self.watch = Watch(self.books, self.register, self.docket, self.board)
-        self.floor = Floor(self.books, self.watch, self.board)
-        self.intake = Intake(self.books, self.register, self.watch, self.board)
+        self.warner = Warner(self.books, self.board)
+        self.watch = Watch(self.books, self.register, self.docket, self.warner)
+        self.floor = Floor(self.books, self.watch, self.docket, self.board)
+        cards = IntakeCards(self.books, self.board)
+        self.intake = Intake(self.books, self.register, self.watch, cards)
+        self.rerouting = Rerouting(self.books, self.register, self.intake, cards)
+        self._doubtful = not now.synced  # this boot's wall clock is not confirmed yet
         self._anchor()
         self.configure(plant, now)
         self.board.arm()
@@ -58,6 +67,11 @@ class Ledger:
     def apply(self, signal: Signal) -> str | None:
         """Take one signal in; what fell due before it comes first. Return why a command is refused, or None."""
         self.advance(signal.at)
+        refused = self._take(signal)
+        self.warner.tell_baselines()
+        return refused
+
+    def _take(self, signal: Signal) -> str | None:
         match signal:
             case Reading():
                 self.floor.read(signal)
@@ -90,19 +104,29 @@ class Ledger:
             return  # a signal that waited while time went on: what it saw is older, what fell due stays judged
         self._note_step(books.now, now)
         books.now = now
+        if self._doubtful and now.synced:
+            self._doubtful = False
+            self._lay_over(now)
         for duty, key in books.agenda.due(now):
-            match duty:
-                case Duty.OBLIGATION:
-                    if (obligation := books.state.obligation.get(key)) is not None:
-                        self.watch.obligation_due(obligation)
-                case Duty.ECN:
-                    self.intake.activate(key)
-                case Duty.STALE:
-                    self.floor.check_stale(key)
-                case Duty.UNREACHABLE:
-                    self.floor.check_unreachable(key)
-                case Duty.CARD:
-                    self.board.expire(key)
+            if (duty, key) not in self.excused:
+                self.doing = (duty, key)
+                self._do(duty, key)
+                self.doing = None
+        self.warner.tell_baselines()
+
+    def _do(self, duty: Duty, key: str) -> None:
+        match duty:
+            case Duty.OBLIGATION:
+                if (obligation := self.books.state.obligation.get(key)) is not None:
+                    self.watch.obligation_due(obligation)
+            case Duty.ECN:
+                self.intake.activate(key)
+            case Duty.STALE:
+                self.floor.check_stale(key)
+            case Duty.UNREACHABLE:
+                self.floor.check_unreachable(key)
+            case Duty.CARD:
+                self.board.expire(key)
 
     def next_due(self) -> Milliseconds | None:
         """Return the boottime at which something falls due next, or None."""
@@ -112,29 +136,25 @@ class Ledger:
         """Take a configuration in: new machines, sources and routes start with a baseline, removed ones end."""
         books = self.books
         books.plant, books.now = plant, now
-        first = {id_: MachineState(id_, now) for id_ in plant.machines if id_ not in books.state.machine}
-        for id_, machine in first.items():
-            books.state.machine[id_] = machine
+        for id_ in plant.machines:
+            if id_ not in books.state.machine:
+                books.state.machine[id_] = MachineState(id_, now)
         for id_ in plant.sources:
             if id_ not in books.state.source:
                 books.state.source[id_] = SourceState(id_, now)
-        new_route = False
-        for route in plant.routes:
-            key = f"route|{route.digest}"
-            if key not in books.state.known:
-                books.state.known[key] = Known(route.digest, now)
-                new_route = True
         removed = [id_ for id_ in books.state.machine if id_ not in plant.machines]
-        self.intake.reroute(removed, configured_anew=new_route or bool(first))
+        self.rerouting.reroute(removed)
         for id_ in removed:
             self.board.clear_machine(id_, None)
             del books.state.machine[id_]
             books.latest.pop(id_, None)
             books.touched.add(id_)
-        for id_ in [id_ for id_ in books.state.source if id_ not in plant.sources]:
-            self.board.clear(id_, Kind.SOURCE_LOST)
+        for source in [s for s in books.state.source.values() if s.id not in plant.sources and s.lost is not None]:
+            books.state.source[source.id] = replace(source, lost=None, error="")
+            self.board.clear(source.id, Kind.SOURCE_LOST)
         for id_ in plant.machines:
             self.watch.look(id_)
+        self.warner.tell_baselines()
 
     def save(self) -> None:
         """Keep what is only in memory (each machine's last reading, the clock) before a stop."""
@@ -143,16 +163,29 @@ class Ledger:
 
     def _anchor(self) -> None:
         """Bring every deadline to this boot's clock. Time never went back: a clock behind the last record is wrong."""
-        books = self.books
-        last = books.state.known.get(CLOCK)
-        utc = max(books.now.utc, last.configured.utc) if last else books.now.utc
-        here = replace(books.now, utc=utc)
-        for obligation in list(books.state.obligation.values()):
-            due = obligation.due.anchored(here)
-            if due is not obligation.due:
-                books.state.obligation[obligation.id] = replace(obligation, due=due)
-            books.schedule(due.boottime, Duty.OBLIGATION, obligation.id)
+        books, here = self.books, self.books.now
+        last = books.state.known[CLOCK].configured if CLOCK in books.state.known else here
+        if last.boot == here.boot:
+            self._note_step(last, here)
+        elif here.utc < last.utc and (last.synced or not here.synced):
+            here = replace(here, utc=last.utc)
         books.state.known[CLOCK] = Known(CLOCK, here)
+        for obligation in books.state.obligation.values():
+            books.schedule(obligation.due.boottime, Duty.OBLIGATION, obligation.id)
+        self._lay_over(here)
+
+    def _lay_over(self, here: Stamp) -> None:
+        """Lay what an earlier boot promised on this boot's clock: UTC says how much of it is left."""
+        books = self.books
+        books.anchor = here
+        for obligation in list(books.state.obligation.values()):
+            if here.boot != obligation.arrived.boot:
+                due = replace(obligation.due, anchor=here)
+                books.state.obligation[obligation.id] = replace(obligation, due=due)
+                books.schedule(due.boottime, Duty.OBLIGATION, obligation.id)
+        for ecn in books.state.ecn.values():
+            if ecn.waiting:
+                self.intake.wait_for(ecn)
 
     def _note_step(self, before: Stamp, now: Stamp) -> None:
         """Tell a step of the wall clock, and remember the time every minute as a floor for the next boot."""
@@ -167,10 +200,8 @@ class Ledger:
                     "synced": now.synced,
                 }
                 books.emit(EventType.CLOCK_STEP, origin=GATEWAY, subject=GATEWAY, data=data, time=now.utc)
-        if (
-            now.since(books.state.known[CLOCK].configured) >= MINUTE
-            and books.state.known[CLOCK].configured.boot == now.boot
-        ):
+                self.floor.clock_stepped(delta)
+        if now.since(books.state.known[CLOCK].configured) >= MINUTE:
             books.state.known[CLOCK] = Known(CLOCK, now)
 
     def _lost(self, signal: AdapterLost) -> None:
@@ -179,7 +210,7 @@ class Ledger:
             self.floor.lost(signal)
             return
         source = books.state.source.get(signal.adapter)
-        if source is None or source.lost is not None:
+        if source is None or source.lost is not None or source.id not in books.plant.sources:
             return
         books.state.source[source.id] = replace(source, lost=signal.at, error=signal.error)
         data = {"source": source.id, "since": to_text(signal.at.utc), "error": signal.error}
@@ -207,12 +238,15 @@ class Ledger:
             return "no open obligation has this id: it is closed, or never was"
         if not signal.by.strip() or not signal.reason.strip():
             return "a waiver needs a person and a reason"
+        if signal.until is not None and signal.until <= books.now.utc:
+            return "the waiver would end in the past"
         key = register_key(obligation.machine, obligation.program)
         requirement = books.state.requirement.get(key)
         if requirement is not None:
             waiver = Waiver(signal.by, signal.reason, signal.until)
             books.state.requirement[key] = replace(requirement, waiver=waiver)
-        self.docket.end(obligation, f"waived by {signal.by}: {signal.reason}")
+        until = f" until {to_text(signal.until)}" if signal.until is not None else ""
+        self.docket.end(obligation, f"waived by {signal.by}{until}: {signal.reason}")
         self.board.clear_program(obligation.machine, obligation.program, None)
         return None
 
