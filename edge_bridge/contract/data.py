@@ -82,7 +82,7 @@ _OBLIGATION = record(
         "stages": each(instant(), "when each stage was reached"),
         "evidence": record(
             {
-                "ecn": record({"file": text(), "sha256": _SHA256, "row": maybe(whole())}),
+                "ecn": record({"file": text(), "sha256": _SHA256, "row": maybe(text("where in the file"))}),
                 "machine": maybe(
                     {"type": "object", "description": "adapter, field, raw, extractor, source_time, quality"}
                 ),

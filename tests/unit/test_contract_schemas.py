@@ -35,7 +35,7 @@ OBLIGATION = {
     "program": "P1", "required": "B", "observed": None, "verdict": "pending", "reason": "", "t0": AT, "due": AT,
     "decided": None, "lateness_s": None, "exposure_s": 1.5, "unmet_since": AT, "transport_delay_s": None,
     "within_release_limit": None, "late_arrival": False, "stages": {"released": AT},
-    "evidence": {"ecn": {"file": "a.csv", "sha256": SHA, "row": 2}, "machine": None},
+    "evidence": {"ecn": {"file": "a.csv", "sha256": SHA, "row": "line 2"}, "machine": None},
 }  # fmt: skip
 CARD = {
     "card_id": "c1", "kind": "overdue", "severity": "high", "machine": "m1", "ecn": None, "program": "P1",
