@@ -10,6 +10,7 @@ from edge_bridge.domain.books import Books
 from edge_bridge.domain.card import KINDS, LIFE, Ack, Card, Kind, Severity, State, Step, dedup_key, parties_for, step
 from edge_bridge.domain.event import GATEWAY, EventType
 from edge_bridge.domain.instant import DAY
+from edge_bridge.domain.routing import Demand
 from edge_bridge.domain.signal import Acknowledge
 from edge_bridge.domain.told import card_data
 
@@ -43,12 +44,16 @@ class Board:
         machine: str | None = None,
         program: str | None = None,
         ecns: Iterable[str] = (),
+        whole: bool = False,
         severity: Severity | None = None,
         seen: str | None = None,
         facts: Facts | None = None,
         cause: str | None = None,
     ) -> None:
-        """Show a problem: a new card, or the open one revised where severity, seen version or ECNs changed."""
+        """Show a problem: a new card, or the open one revised where severity, seen version or ECNs changed.
+
+        whole: `ecns` are all that it concerns now; otherwise they are added to those it concerns already.
+        """
         wanted = severity or KINDS[kind].severity
         card = self.find(origin, kind, about)
         if card is None:
@@ -71,7 +76,7 @@ class Board:
                 cause,
             )
             return
-        merged = tuple(dict.fromkeys((*card.ecns, *ecns)))
+        merged = tuple(dict.fromkeys(ecns if whole else (*card.ecns, *ecns)))
         returned = not KINDS[kind].one_shot and step(card.state, Step.RETURN) is not None
         if not returned and (card.severity, card.seen, card.ecns) == (wanted, seen, merged):
             return
@@ -92,11 +97,20 @@ class Board:
             cause,
         )
 
-    def concern(self, origin: str, kind: Kind, about: str | None, ecn: str, cause: str | None = None) -> None:
-        """Add an ECN to an open card: a superseding ECN revises what is overdue."""
+    def concern(self, origin: str, kind: Kind, about: str | None, ecn: str, facts: Facts, cause: str | None) -> None:
+        """Revise an active card by the ECN that supersedes: people must not go on loading what is required no longer."""
         card = self.find(origin, kind, about)
-        if card is not None and card.active and ecn not in card.ecns:
-            self._tell(replace(card, ecns=(*card.ecns, ecn), revision=card.revision + 1), EventType.CARD_REVISED, cause)
+        if card is None or not card.active:
+            return
+        ecns = (*(n for n in card.ecns if n != ecn), ecn)
+        revised = replace(card, ecns=ecns, facts=card.facts | facts, revision=card.revision + 1)
+        if (revised.ecns, revised.facts) != (card.ecns, card.facts):
+            self._tell(revised, EventType.CARD_REVISED, cause)
+
+    def calm(self, card: Card) -> None:
+        """Bring a card that rose back to its kind's severity."""
+        usual = KINDS[card.kind].severity
+        self._tell(replace(card, severity=usual, revision=card.revision + 1), EventType.CARD_REVISED)
 
     def clear(self, origin: str, kind: Kind, about: str | None = None, cause: str | None = None) -> None:
         """Say that the condition no longer holds; the card closes when it was acknowledged too."""
@@ -104,10 +118,10 @@ class Board:
         if card is not None:
             self._clear(card, cause)
 
-    def clear_program(self, machine: str, program: str, cause: str | None, keep: Iterable[Kind] = ()) -> None:
+    def clear_program(self, machine: str, program: str, cause: str | None) -> None:
         """Clear every card about a program on a machine: its requirement was met or is gone."""
         for card in self._books.cards_of(machine):
-            if card.program == program and card.kind not in keep:
+            if card.program == program:
                 self._clear(card, cause)
 
     def clear_machine(self, machine: str, cause: str | None) -> None:
@@ -138,7 +152,7 @@ class Board:
         card = self._books.state.card.get(card_id)
         if card is None or not KINDS[card.kind].one_shot:
             return
-        left = ONE_SHOT_LIVES - self._books.now.since(card.raised)
+        left = ONE_SHOT_LIVES - self._books.now.elapsed(card.raised)
         if left > 0:
             self._books.schedule(self._books.now.boottime + left, Duty.CARD, card.id)
         elif (state := step(card.state, Step.EXPIRE)) is not None:
@@ -148,7 +162,7 @@ class Board:
         """Put every one-shot card's end on the agenda after a start."""
         for card in self._books.state.card.values():
             if KINDS[card.kind].one_shot:
-                left = ONE_SHOT_LIVES - self._books.now.since(card.raised)
+                left = ONE_SHOT_LIVES - self._books.now.elapsed(card.raised)
                 self._books.schedule(self._books.now.boottime + left, Duty.CARD, card.id)
 
     def _open(self, card: Card, cause: str | None) -> None:
@@ -192,3 +206,13 @@ class Board:
         kept = replace(card, last_event=told)
         self._books.put_card(kept)
         return kept
+
+
+def demand_facts(demand: Demand) -> Facts:
+    """Return what a card's text needs to say what is required."""
+    return {
+        "program": demand.program,
+        "required": demand.version,
+        "part": demand.part,
+        "drawing": demand.drawing,
+    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from edge_bridge.domain.agenda import Agenda, Duty
@@ -34,6 +34,7 @@ class Books:
         self.plant = plant
         self.now = now
         self.started = now
+        self.anchor = now  # where deadlines of earlier boots were laid on this boot's clock
         self.new_id = new_id
         self.texts = texts
         self.agenda = Agenda()
@@ -44,10 +45,12 @@ class Books:
         self.open_on: defaultdict[str, set[str]] = defaultdict(set)  # register key → open obligations
         self.open_at: defaultdict[str, set[str]] = defaultdict(set)  # machine → open obligations
         self.open_cards: dict[str, str] = {}  # dedup key → card id
+        self.cards_at: defaultdict[str, set[str]] = defaultdict(set)  # machine → open cards
+        self.baselines: set[str] = set()  # origins of baselines whose mismatches changed in this turn
         for obligation in state.obligation.values():
             self._index(obligation)
         for card in state.card.values():
-            self.open_cards[card.dedup_key] = card.id
+            self._index_card(card)
 
     def emit(
         self,
@@ -79,8 +82,8 @@ class Books:
         """Keep an obligation; a closed one becomes history."""
         self.state.obligation[obligation.id] = obligation
         if obligation.closed:
-            self.open_on[self._key(obligation)].discard(obligation.id)
-            self.open_at[obligation.machine].discard(obligation.id)
+            _drop(self.open_on, self._key(obligation), obligation.id)
+            _drop(self.open_at, obligation.machine, obligation.id)
             self.state.obligation.release(obligation.id)
         else:
             self._index(obligation)
@@ -100,13 +103,14 @@ class Books:
         self.cards_told.add(card.id)
         if card.closed:
             self.open_cards.pop(card.dedup_key, None)
+            _drop(self.cards_at, card.machine or "", card.id)
             self.state.card.release(card.id)
         else:
-            self.open_cards[card.dedup_key] = card.id
+            self._index_card(card)
 
-    def cards_of(self, machine: str) -> Iterable[Card]:
+    def cards_of(self, machine: str) -> list[Card]:
         """Return the open cards about a machine."""
-        return [card for card in self.state.card.values() if card.machine == machine]
+        return [self.state.card[i] for i in sorted(self.cards_at.get(machine, ()))]
 
     def schedule(self, boottime: Milliseconds, duty: Duty, key: str) -> None:
         """Note a duty for an instant of this boot."""
@@ -116,6 +120,20 @@ class Books:
         self.open_on[self._key(obligation)].add(obligation.id)
         self.open_at[obligation.machine].add(obligation.id)
 
+    def _index_card(self, card: Card) -> None:
+        self.open_cards[card.dedup_key] = card.id
+        if card.machine:
+            self.cards_at[card.machine].add(card.id)
+
     @staticmethod
     def _key(obligation: Obligation) -> str:
         return register_key(obligation.machine, obligation.program)
+
+
+def _drop(index: defaultdict[str, set[str]], key: str, member: str) -> None:
+    """Take a member out of an index; an empty set goes too, or years of programs would stay in memory."""
+    members = index.get(key)
+    if members is not None:
+        members.discard(member)
+        if not members:
+            del index[key]

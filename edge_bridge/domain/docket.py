@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edge_bridge.domain.agenda import Duty
-from edge_bridge.domain.board import Board
+from edge_bridge.domain.board import Board, demand_facts
 from edge_bridge.domain.books import Books
 from edge_bridge.domain.card import Kind
 from edge_bridge.domain.deadline import Deadline
@@ -18,6 +18,9 @@ from edge_bridge.domain.reading import Reading
 from edge_bridge.domain.routing import Demand
 from edge_bridge.domain.state import register_key
 from edge_bridge.domain.told import obligation_data
+from edge_bridge.domain.version import Comparison
+
+OLD = (Comparison.OLDER, Comparison.OTHER)
 
 
 class Docket:
@@ -49,8 +52,12 @@ class Docket:
             late_arrival=ecn.late_arrival,
             stages=ecn.stages,
         )
+        obligation = replace(obligation, exposure=self._exposure(obligation, books.now), counted=books.now.utc)
         self._tell(obligation, EventType.OBLIGATION_OPENED, cause)
         books.schedule(obligation.due.boottime, Duty.OBLIGATION, obligation.id)
+        kept = books.state.machine.get(obligation.machine)
+        if kept is not None and kept.reachable is False:
+            books.schedule(books.now.boottime, Duty.UNREACHABLE, obligation.machine)  # now it matters
 
     def match(self, obligation: Obligation, assessment: Assessment, reading: Reading) -> None:
         """Say that fresh evidence shows the required program.
@@ -60,8 +67,8 @@ class Docket:
         """
         left = obligation.due.remaining(reading.at)
         if obligation.verdict is Verdict.PENDING and left < 0:
-            if self._proves_in_time(obligation, assessment):
-                obligation = replace(obligation, inferred=True)
+            if (proven := _proven(obligation, assessment)) is not None:
+                obligation, left = replace(obligation, inferred=True), proven
             else:
                 obligation = self.move(obligation, Trigger.DUE_BLIND, Blind.GATEWAY_DOWN, None, None)
         release_left = None if obligation.release is None else left + obligation.release - obligation.t0
@@ -85,12 +92,17 @@ class Docket:
             moved = self.move(obligation, Trigger.STILL_WRONG, str(assessment.comparison), assessment, reading)
             self._overdue(moved)
 
-    def blind(self, obligation: Obligation, reason: Blind, reading: Reading | None) -> bool:
-        """Say at the deadline that nothing shows this program's version; return whether that changed anything."""
-        if obligation.verdict is not Verdict.PENDING or obligation.due.remaining(self._books.now) > 0:
-            return False
-        self.move(obligation, Trigger.DUE_BLIND, reason, None, reading)
-        return True
+    def blind(self, obligation: Obligation, reason: Blind, found: Assessment, reading: Reading | None) -> None:
+        """Say at the deadline that nothing shows this program's version; a value that does not fit is shown."""
+        if obligation.verdict is Verdict.PENDING and obligation.due.remaining(self._books.now) <= 0:
+            self.move(obligation, Trigger.DUE_BLIND, reason, found, reading)
+
+    def count_exposure(self, machine: str) -> None:
+        """Add up the exposure so far of what is open on a machine, before its older runs are forgotten."""
+        now = self._books.now
+        for obligation in self._books.obligations_at(machine):
+            counted = replace(obligation, exposure=self._exposure(obligation, now), counted=now.utc)
+            self._books.put_obligation(counted)
 
     def end(self, obligation: Obligation, reason: str, cause: str | None = None) -> None:
         """Withdraw, supersede, waive or remove."""
@@ -117,29 +129,39 @@ class Docket:
             verdict=verdict,
             closed=closed,
             reason=reason if changed or trigger is Trigger.MATCHED else obligation.reason,
-            decided=at.utc if changed else obligation.decided,
+            ended=reason if trigger is Trigger.ENDED else "",
+            decided=max(at.utc, obligation.t0) if changed else obligation.decided,
             observed=assessment.seen if assessment else obligation.observed,
             evidence=machine_side(reading, assessment.evidence if assessment else None) or obligation.evidence,
             lateness=max(0, -obligation.due.remaining(at)) if verdict is Verdict.LATE else obligation.lateness,
             exposure=self._exposure(obligation, at),
+            counted=at.utc,
+            within_release_limit=self._within_release_limit(obligation, verdict),
+            stages=self._stages(obligation, trigger, at),
         )
         if changed:
             revised = None if obligation.verdict is Verdict.PENDING else obligation.last_event
             moved = self._tell(moved, EventType.OBLIGATION_VERDICT, cause, revised)
         if closed:
-            end = replace(moved, reason=moved.reason or reason)
-            moved = self._tell(end, EventType.OBLIGATION_CLOSED, moved.last_event)
+            moved = self._tell(moved, EventType.OBLIGATION_CLOSED, moved.last_event if changed else cause)
         return moved
 
-    def _proves_in_time(self, obligation: Obligation, assessment: Assessment) -> bool:
-        evidence = assessment.evidence
-        if evidence is None or not evidence.trusted_time or evidence.source_time is None:
+    @staticmethod
+    def _within_release_limit(obligation: Obligation, verdict: Verdict) -> bool | None:
+        """What was not there when it fell due was not there in time after its release either."""
+        if verdict is Verdict.VIOLATED and obligation.release is not None:
             return False
-        return evidence.source_time <= obligation.due.utc
+        return obligation.within_release_limit
+
+    def _stages(self, obligation: Obligation, trigger: Trigger, at: Stamp) -> dict[str, int]:
+        """Return the ECN's stages as they are known by now; the last one is the program on the machine."""
+        ecn = self._books.state.ecn.get(obligation.ecn)
+        stages = dict(ecn.stages) if ecn is not None else dict(obligation.stages)
+        return stages | {"loaded": max(at.utc, obligation.t0)} if trigger is Trigger.MATCHED else stages
 
     @staticmethod
     def _had_its_time(obligation: Obligation, now: Stamp) -> bool:
-        return obligation.returned is not None and now.since(obligation.returned) >= obligation.demand.limit
+        return obligation.returned is not None and now.elapsed(obligation.returned) >= obligation.demand.limit
 
     def _overdue(self, obligation: Obligation) -> None:
         demand = obligation.demand
@@ -152,27 +174,24 @@ class Docket:
             ecns=[demand.ecn],
             seen=obligation.observed,
             facts={
-                "program": demand.program,
-                "required": demand.version,
+                **demand_facts(demand),
                 "seen": obligation.observed,
                 "since": to_text(obligation.unmet_since),
                 "due": to_text(obligation.due.utc),
-                "part": demand.part,
-                "drawing": demand.drawing,
                 "stage": max(obligation.stages, key=lambda s: obligation.stages[s]) if obligation.stages else None,
             },
             cause=obligation.last_event,
         )
 
     def _exposure(self, obligation: Obligation, until: Stamp) -> Milliseconds:
-        """Add up how long the machine ran another version of this program since it was to change."""
+        """Add up how long the machine ran an old version of this program since it was to change."""
         kept = self._books.state.machine.get(obligation.machine)
-        demand, start = obligation.demand, obligation.unmet_since
-        total = 0
+        demand, total = obligation.demand, obligation.exposure
+        start = obligation.unmet_since if obligation.counted is None else obligation.counted
         for run in kept.runs if kept else ():
             if run.program != demand.key or run.version is None or demand.version is None:
                 continue
-            if demand.rule.compare(run.version, demand.version).value != "match":
+            if demand.rule.compare(run.version, demand.version) in OLD:
                 total += max(0, (until.utc if run.until is None else run.until) - max(run.since, start))
         return total
 
@@ -196,3 +215,12 @@ class Docket:
                 requirement, verdict=str(kept.verdict), due=kept.due.utc, obligation=kept.id
             )
         return kept
+
+
+def _proven(obligation: Obligation, assessment: Assessment) -> Milliseconds | None:
+    """Return how long before the deadline the evidence proves the program to have been there, if it does."""
+    evidence = assessment.evidence
+    if evidence is None or not evidence.trusted_time or evidence.source_time is None:
+        return None
+    left = obligation.due.utc - evidence.source_time
+    return left if left >= 0 else None

@@ -123,7 +123,7 @@ def _belongs(evidence: Evidence, key: str, judged: tuple[str, ...], machine: Mac
 def _version(demand: Demand, usable: list[Evidence], newest: str | None) -> Assessment:
     """The first extractor whose answer fits the scheme counts."""
     if demand.version is None:
-        return Assessment(Comparison.MATCH, evidence=next(iter(usable), None))
+        return Assessment(Comparison.MATCH)  # the content alone decides
     unfit: Evidence | None = None
     for evidence in usable:
         comparison = demand.rule.compare(evidence.value, demand.version, newest)
@@ -134,13 +134,13 @@ def _version(demand: Demand, usable: list[Evidence], newest: str | None) -> Asse
 
 
 def _content(demand: Demand, digests: list[Evidence], version: Assessment) -> Assessment:
-    """A required digest: without one nothing is confirmed, with another one it was edited."""
-    if not digests or (demand.version is not None and version.comparison is None):
+    """A required digest: without one nothing is confirmed; another one is another program, whatever its version says."""
+    if not digests:
         return replace(version, comparison=None, blind=version.blind or Blind.NO_DIGEST)
     found = digests[0]
-    if found.value.lower() == demand.sha256:
-        return Assessment(Comparison.MATCH, evidence=version.evidence or found)
-    return Assessment(Comparison.OTHER, evidence=found, edited=demand.version is not None)
+    if found.value.lower() != demand.sha256:
+        return Assessment(Comparison.OTHER, evidence=found, edited=demand.version is not None and version.matches)
+    return version if version.evidence or version.blind else replace(version, evidence=found)
 
 
 def machine_side(reading: Reading | None, evidence: Evidence | None) -> dict[str, Any]:
@@ -148,6 +148,7 @@ def machine_side(reading: Reading | None, evidence: Evidence | None) -> dict[str
     if reading is None:
         return {}
     side: dict[str, Any] = {
+        "adapter": reading.machine,
         "read_at": to_text_or_none(reading.at.utc),
         "main_program": reading.main_program,
         "execution": reading.execution,

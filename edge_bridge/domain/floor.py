@@ -8,25 +8,27 @@ from edge_bridge.domain.agenda import Duty
 from edge_bridge.domain.board import Board
 from edge_bridge.domain.books import Books
 from edge_bridge.domain.card import Kind
+from edge_bridge.domain.docket import Docket
 from edge_bridge.domain.event import GATEWAY, EventType
-from edge_bridge.domain.evidence import assess, bind, is_fresh, judged_programs, settled
+from edge_bridge.domain.evidence import assess, bind, judged_programs, settled
 from edge_bridge.domain.instant import MINUTE, SECOND, Milliseconds, Stamp, to_text
 from edge_bridge.domain.plant import Judge, Machine
 from edge_bridge.domain.reading import Reading
 from edge_bridge.domain.signal import AdapterLost
 from edge_bridge.domain.state import MachineState, Run, register_key
 from edge_bridge.domain.told import program_data
-from edge_bridge.domain.watch import Watch
+from edge_bridge.domain.watch import START_GRACE, Watch
 
-MOST_RUNS = 64  # stretches of production remembered for each machine: enough to tell exposure after a late ECN
+MOST_RUNS = 64  # stretches of production remembered for each machine at least: to tell exposure after a late ECN
 
 
 class Floor:
     """Machines on the books."""
 
-    def __init__(self, books: Books, watch: Watch, board: Board) -> None:
+    def __init__(self, books: Books, watch: Watch, docket: Docket, board: Board) -> None:
         self._books = books
         self._watch = watch
+        self._docket = docket
         self._board = board
         self._saved: dict[str, Stamp] = {}
         self._armed: set[str] = set()
@@ -39,7 +41,7 @@ class Floor:
         kept = self._books.state.machine[machine.id]
         last = self._books.latest.get(machine.id)
         before = last or kept.reading
-        continuous = before is not None and reading.at.since(before.at) <= machine.fresh_for
+        continuous = before is not None and 0 <= reading.at.since(before.at) <= machine.fresh_for
         self._books.latest[machine.id] = reading
         same = before is not None and reading.same_as(before)
         if last is not None and same and kept.reachable and continuous and settled(kept.binding):
@@ -56,9 +58,12 @@ class Floor:
                 data=program_data(reading),
             )
         kept = replace(kept, reading=reading, binding=bind(kept.binding, reading, machine, continuous))
-        kept = self._baseline_view(replace(kept, runs=self._runs(kept, reading, machine)), reading, machine)
+        kept = replace(kept, runs=self._runs(kept, reading, machine))
         self._put(kept)
-        self._arm(machine, reading)
+        if len(kept.runs) > 2 * MOST_RUNS:
+            self._docket.count_exposure(machine.id)
+            self._put(replace(kept, runs=kept.runs[-MOST_RUNS:]))
+        self._arm(machine, self._books.now.since(reading.at))
         self._watch.look(machine.id)
 
     def lost(self, signal: AdapterLost) -> None:
@@ -68,9 +73,11 @@ class Floor:
             if kept.error != signal.error:
                 self._put(replace(kept, error=signal.error))
             return
-        since = kept.reading.at if kept.reading is not None and kept.reachable else signal.at
+        last = self._books.latest.get(kept.id) or kept.reading
+        since = last.at if last is not None and kept.reachable else signal.at
         kept = replace(
             kept,
+            reading=last,
             reachable=False,
             since=since.utc,
             error=signal.error,
@@ -90,22 +97,21 @@ class Floor:
         """Look whether readings still come: a machine that went silent is unreachable 10 s after its last good one."""
         self._armed.discard(machine_id)
         machine, kept = self._books.machine(machine_id), self._books.state.machine.get(machine_id)
-        reading = self._books.latest.get(machine_id)
         if machine is None or kept is None or not kept.reachable:
             return
-        last = reading or kept.reading
-        silent = self._books.now.since(last.at) if last else silent_after(machine)
+        last = self._books.latest.get(machine_id)
+        silent = self._books.now.since(last.at if last else self._books.started)
         if silent >= silent_after(machine):
             self.lost(AdapterLost(machine_id, self._books.now, f"no reading for {silent // SECOND} s"))
-        elif last is not None:
-            self._arm(machine, last)
+        else:
+            self._arm(machine, silent)
 
     def check_unreachable(self, machine_id: str) -> None:
         """Raise `machine_unreachable` for a machine that is away long enough with an open obligation."""
         kept = self._books.state.machine.get(machine_id)
         if kept is None or kept.reachable is not False or kept.lost is None or not self._books.open_at.get(machine_id):
             return
-        away, wait = self._books.now.since(kept.lost), self._books.plant.unreachable_after
+        away, wait = self._books.now.elapsed(kept.lost), self._books.plant.unreachable_after
         if away < wait:
             self._books.schedule(self._books.now.boottime + wait - away, Duty.UNREACHABLE, machine_id)
             return
@@ -124,11 +130,18 @@ class Floor:
         """Put every machine's watch on the agenda after a start."""
         for machine in self._books.plant.machines.values():
             kept = self._books.state.machine[machine.id]
-            if kept.reachable and machine.id not in self._armed:
-                self._armed.add(machine.id)
-                self._books.schedule(self._books.now.boottime + silent_after(machine), Duty.STALE, machine.id)
+            if kept.reachable:
+                self._arm(machine, 0)
             elif kept.reachable is False:
                 self._books.schedule(self._books.now.boottime, Duty.UNREACHABLE, machine.id)
+
+    def clock_stepped(self, delta: Milliseconds) -> None:
+        """Lay the production that goes on over to the new wall clock: exposure is measured, not jumped."""
+        for kept in list(self._books.state.machine.values()):
+            if kept.runs and kept.runs[-1].until is None:
+                last = kept.runs[-1]
+                runs = (*kept.runs[:-1], replace(last, since=last.since + delta))
+                self._books.state.machine[kept.id] = replace(kept, runs=runs)
 
     def save(self) -> None:
         """Keep every machine's last reading, for the next start."""
@@ -149,7 +162,10 @@ class Floor:
             data={"machine": kept.id, "since": to_text(reading.at.utc), "error": ""},
         )
         self._board.clear(kept.id, Kind.MACHINE_UNREACHABLE)
-        self._board.clear(GATEWAY, Kind.MACHINE_UNREACHABLE)
+        if self._board.is_active(GATEWAY, Kind.MACHINE_UNREACHABLE):
+            self._board.clear(GATEWAY, Kind.MACHINE_UNREACHABLE)
+            for machine in self._books.plant.machines:  # the others have a moment to come back, too
+                self._books.schedule(self._books.now.boottime + START_GRACE, Duty.UNREACHABLE, machine)
         return replace(kept, reachable=True, since=reading.at.utc, error="", lost=None)
 
     def _put(self, kept: MachineState) -> None:
@@ -164,19 +180,11 @@ class Floor:
             self._put(replace(kept, reading=reading))
             self._watch.look(kept.id)  # moves `last_match` on
 
-    def _arm(self, machine: Machine, reading: Reading) -> None:
+    def _arm(self, machine: Machine, silent: Milliseconds) -> None:
+        """Look again when a machine that has been silent for so long counts as unreachable."""
         if machine.id not in self._armed:
             self._armed.add(machine.id)
-            self._books.schedule(reading.at.boottime + silent_after(machine), Duty.STALE, machine.id)
-
-    def _baseline_view(self, kept: MachineState, reading: Reading, machine: Machine) -> MachineState:
-        """End the baseline's view of a machine once it shows something else than when the baseline was taken."""
-        if not kept.baseline_pending:
-            return kept
-        view = (next(iter(judged_programs(reading, machine)), None), reading.running)
-        if kept.view is None:
-            return replace(kept, view=view)
-        return kept if kept.view == view else replace(kept, baseline_pending=False, view=None)
+            self._books.schedule(self._books.now.boottime + silent_after(machine) - silent, Duty.STALE, machine.id)
 
     def _runs(self, kept: MachineState, reading: Reading, machine: Machine) -> tuple[Run, ...]:
         """Return the stretches of production with this reading in them."""
@@ -185,7 +193,7 @@ class Floor:
         if last is not None and last.until is None and current == (last.program, last.version):
             return kept.runs
         runs = _ended(kept.runs, reading.at.utc)
-        return (*runs, Run(*current, reading.at.utc))[-MOST_RUNS:] if current else runs
+        return (*runs, Run(*current, reading.at.utc)) if current else runs
 
     def _production(self, kept: MachineState, reading: Reading, machine: Machine) -> tuple[str, str | None] | None:
         """Return the program and version that is being produced with; the version None when nothing shows it."""
@@ -202,12 +210,6 @@ class Floor:
 def silent_after(machine: Machine) -> Milliseconds:
     """Return after how long without a reading a machine counts as unreachable: 10 s, longer only if read seldom."""
     return max(10 * SECOND, 2 * machine.every)
-
-
-def freshest(books: Books, machine: Machine) -> Reading | None:
-    """Return a machine's newest reading if it is still evidence."""
-    reading = books.latest.get(machine.id)
-    return reading if is_fresh(reading, machine, books.now) else None
 
 
 def _told_differently(before: Reading, now: Reading, machine: Machine) -> bool:

@@ -34,6 +34,10 @@ class Stamp:
             return self.boottime - earlier.boottime
         return self.utc - earlier.utc
 
+    def elapsed(self, earlier: Stamp) -> Milliseconds:
+        """Return the same, never negative: a wall clock that was set back between two boots means an unknown time."""
+        return max(0, self.since(earlier))
+
 
 class TimeQuality(StrEnum):
     """How well a source knows its own date."""

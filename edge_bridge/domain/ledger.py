@@ -15,6 +15,7 @@ from edge_bridge.domain.floor import Floor
 from edge_bridge.domain.instant import MINUTE, SECOND, Milliseconds, Stamp, to_text
 from edge_bridge.domain.intake import Intake
 from edge_bridge.domain.intake_cards import IntakeCards
+from edge_bridge.domain.obligation import Obligation
 from edge_bridge.domain.plant import Plant
 from edge_bridge.domain.reading import Reading
 from edge_bridge.domain.register import Register
@@ -36,7 +37,8 @@ from edge_bridge.domain.state import Known, MachineState, SourceState, State, Wa
 from edge_bridge.domain.warner import Warner
 from edge_bridge.domain.watch import Watch
 
-CLOCK = "clock"
+CLOCK = "clock"  # the last time that is on record
+BOOT = "boot"  # where both clocks stood when this boot was first seen
 STEP_TOLERANCE = 2 * SECOND
 
 
@@ -106,7 +108,7 @@ class Ledger:
         books.now = now
         if self._doubtful and now.synced:
             self._doubtful = False
-            self._lay_over(now)
+            self._synchronised(now)
         for duty, key in books.agenda.due(now):
             if (duty, key) not in self.excused:
                 self.doing = (duty, key)
@@ -163,29 +165,37 @@ class Ledger:
 
     def _anchor(self) -> None:
         """Bring every deadline to this boot's clock. Time never went back: a clock behind the last record is wrong."""
-        books, here = self.books, self.books.now
-        last = books.state.known[CLOCK].configured if CLOCK in books.state.known else here
+        books, here, known = self.books, self.books.now, self.books.state.known
+        last = known[CLOCK].configured if CLOCK in known else here
+        known[CLOCK] = Known(CLOCK, here)
         if last.boot == here.boot:
             self._note_step(last, here)
         elif here.utc < last.utc and (last.synced or not here.synced):
             here = replace(here, utc=last.utc)
-        books.state.known[CLOCK] = Known(CLOCK, here)
+        if BOOT not in known or known[BOOT].configured.boot != here.boot:
+            known[BOOT] = Known(BOOT, here)
+        books.anchor = known[BOOT].configured
+        self._lay_over(lambda obligation: obligation.due.anchor.boot != here.boot)
         for obligation in books.state.obligation.values():
             books.schedule(obligation.due.boottime, Duty.OBLIGATION, obligation.id)
-        self._lay_over(here)
 
-    def _lay_over(self, here: Stamp) -> None:
-        """Lay what an earlier boot promised on this boot's clock: UTC says how much of it is left."""
-        books = self.books
-        books.anchor = here
-        for obligation in list(books.state.obligation.values()):
-            if here.boot != obligation.arrived.boot:
-                due = replace(obligation.due, anchor=here)
-                books.state.obligation[obligation.id] = replace(obligation, due=due)
-                books.schedule(due.boottime, Duty.OBLIGATION, obligation.id)
-        for ecn in books.state.ecn.values():
+    def _synchronised(self, now: Stamp) -> None:
+        """Take the wall clock's word, now that it has one, for what earlier boots promised."""
+        self.books.anchor = now
+        self.books.state.known[BOOT] = Known(BOOT, now)
+        self._lay_over(lambda obligation: obligation.arrived.boot != now.boot)
+        for ecn in self.books.state.ecn.values():
             if ecn.waiting:
                 self.intake.wait_for(ecn)
+
+    def _lay_over(self, foreign: Callable[[Obligation], bool]) -> None:
+        """Lay what an earlier boot promised on this boot's clock: UTC says how much of it is left."""
+        books = self.books
+        for obligation in list(books.state.obligation.values()):
+            if foreign(obligation):
+                due = replace(obligation.due, anchor=books.anchor)
+                books.state.obligation[obligation.id] = replace(obligation, due=due)
+                books.schedule(due.boottime, Duty.OBLIGATION, obligation.id)
 
     def _note_step(self, before: Stamp, now: Stamp) -> None:
         """Tell a step of the wall clock, and remember the time every minute as a floor for the next boot."""

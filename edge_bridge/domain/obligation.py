@@ -70,8 +70,9 @@ class Obligation:
     """One machine × ECN item with its time limit. Instants in UTC ms, durations in ms.
 
     t0: max(release, arrival). due: t0 + limit, fixed. unmet_since: since when the program has been wrong, taken over from
-    the obligation it supersedes. returned: first evidence of another version after it became unverifiable. evidence: the
-    machine's side of the last decision, as the contract shows it. last_event: the event that said the current verdict.
+    the obligation it supersedes. counted: UTC ms up to which `exposure` is added up. returned: first evidence of another
+    version after it became unverifiable. ended: why it was closed without a match. evidence: the machine's side of the
+    last decision, as the contract shows it. last_event: the event that said the current verdict.
     """
 
     id: str
@@ -89,11 +90,13 @@ class Obligation:
     late_arrival: bool = False
     verdict: Verdict = Verdict.PENDING
     reason: str = ""
+    ended: str = ""
     closed: bool = False
     observed: str | None = None
     decided: Milliseconds | None = None
     lateness: Milliseconds | None = None
     exposure: Milliseconds = 0
+    counted: Milliseconds | None = None
     confirmed_at: Milliseconds | None = None
     inferred: bool = False
     within_release_limit: bool | None = None

@@ -6,12 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from edge_bridge.domain.board import Board
+from edge_bridge.domain.board import Board, demand_facts
 from edge_bridge.domain.books import Books
 from edge_bridge.domain.card import Kind
 from edge_bridge.domain.docket import Docket
 from edge_bridge.domain.ecn import Ecn
-from edge_bridge.domain.obligation import Verdict
 from edge_bridge.domain.routing import Demand
 from edge_bridge.domain.state import Requirement, register_key
 from edge_bridge.domain.version import VersionRule
@@ -35,6 +34,8 @@ class Register:
         before = self._keys_of.pop(ecn, set())
         for key in before:
             del self._demands[key][ecn]
+            if not self._demands[key]:
+                del self._demands[key]
         for demand in demands:
             key = register_key(demand.machine, demand.key)
             self._demands[key][ecn] = demand
@@ -48,7 +49,7 @@ class Register:
 
     def keys(self) -> set[str]:
         """Return every register key that is demanded or in force."""
-        return {key for key, demands in self._demands.items() if demands} | set(self._books.state.requirement)
+        return set(self._demands) | set(self._books.state.requirement)
 
     def head(self, key: str) -> tuple[Ecn, Demand] | None:
         """Return what is in force: explicit supersedes first, then release, then arrival, then number."""
@@ -63,7 +64,9 @@ class Register:
 
     def newest(self, program: str, rule: VersionRule) -> str | None:
         """Return the newest released version of a program on any machine, by the scheme's order."""
-        heads = (self._books.state.requirement.get(register_key(m, program)) for m in self._machines_of[program])
+        heads = (
+            self._books.state.requirement.get(register_key(m, program)) for m in self._machines_of.get(program, ())
+        )
         versions = [r.demand.version for r in heads if r is not None and r.demand.version]
         ordered = [(key, version) for version in versions if (key := rule.key(version)) is not None]
         return max(ordered, default=(None, None))[1]
@@ -71,8 +74,9 @@ class Register:
     def refresh(self, key: str, applied: Ecn | None, baseline: str | None, reason: str, cause: str | None) -> bool:
         """Bring the row in force up to date; return whether it changed.
 
-        applied: the ECN that was just applied: only what is new by it opens an obligation. baseline: the origin of the
-        baseline that fills the register only. reason: why open obligations end, when nothing newer supersedes them.
+        applied: the ECN that was just applied: only what is new by it opens an obligation. baseline: the
+        origin of the baseline that fills the register only. reason: why open obligations end, when nothing newer
+        supersedes them.
         """
         state, head = self._books.state, self.head(key)
         row = state.requirement.get(key)
@@ -80,17 +84,15 @@ class Register:
             return row is not None and self._remove(key, row, reason, cause)
         ecn, demand = head
         if row is not None and row.demand.ecn == ecn.number and row.demand.same_need(demand):
-            if row.demand != demand:
-                state.requirement[key] = replace(row, demand=demand)
+            self._adopt(row, demand)
             return False
-        unmet_since = self._end_superseded(key, ecn, demand, reason, cause)
+        unmet_since = self._end_superseded(key, ecn, reason, cause)
+        by_itself = applied is not None and applied.number == ecn.number
+        if not by_itself and baseline is None and ecn.baseline:
+            baseline = ecn.source  # restored, not released: it is again what was there before
         state.requirement[key] = Requirement(demand, since=self._books.now, baseline=baseline)
-        if row is not None and self._still_in_force(row.demand.ecn):
-            for kind in SURVIVES_SUPERSEDING:
-                self._board.concern(demand.machine, kind, demand.key, ecn.number, cause)
-        else:
-            self._board.clear_program(demand.machine, demand.key, cause)
-        if applied is not None and applied.number == ecn.number and baseline is None:
+        self._hand_over_cards(row, demand, cause)
+        if by_itself and baseline is None:
             self._docket.open(demand, ecn, unmet_since, cause)
         self._books.touched.add(demand.machine)
         return True
@@ -103,20 +105,42 @@ class Register:
         ecn = self._books.state.ecn.get(number)
         return ecn is not None and ecn.status.in_force
 
+    def _adopt(self, row: Requirement, demand: Demand) -> None:
+        """Take over what does not start anything anew: a drawing's revision, a scheme, a limit for the next time."""
+        if row.demand == demand:
+            return
+        self._books.state.requirement[row.key] = replace(row, demand=demand)
+        for obligation in self._books.obligations_on(row.key):
+            fixed = replace(demand, limit=obligation.demand.limit)
+            self._books.put_obligation(replace(obligation, demand=fixed))
+
+    def _hand_over_cards(self, row: Requirement | None, demand: Demand, cause: str | None) -> None:
+        """Revise what the successor inherits; clear what is gone with a withdrawn predecessor."""
+        if row is None or not self._still_in_force(row.demand.ecn):
+            self._board.clear_program(demand.machine, demand.key, cause)
+        else:
+            for kind in SURVIVES_SUPERSEDING:
+                facts = demand_facts(demand)
+                self._board.concern(demand.machine, kind, demand.key, demand.ecn, facts, cause)
+        if row is not None and row.mismatch and row.baseline is not None:
+            self._books.baselines.add(row.baseline)
+
     def _remove(self, key: str, row: Requirement, reason: str, cause: str | None) -> bool:
         for obligation in self._books.obligations_on(key):
             self._docket.end(obligation, reason, cause)
         del self._books.state.requirement[key]
+        if row.mismatch and row.baseline is not None:
+            self._books.baselines.add(row.baseline)
         self._board.clear_program(row.demand.machine, row.demand.key, cause)
         self._books.touched.add(row.demand.machine)
         return True
 
-    def _end_superseded(self, key: str, ecn: Ecn, demand: Demand, reason: str, cause: str | None) -> int | None:
+    def _end_superseded(self, key: str, ecn: Ecn, reason: str, cause: str | None) -> int | None:
         """End the open obligations on a key; return since when the program has been wrong, for the successor."""
         unmet: list[int] = []
         for obligation in self._books.obligations_on(key):
             withdrawn = not self._still_in_force(obligation.ecn)
-            if not withdrawn and obligation.verdict is not Verdict.COMPLIANT:
+            if not withdrawn:
                 unmet.append(obligation.unmet_since)
             by_other = obligation.ecn != ecn.number and self._still_in_force(obligation.ecn)
             self._docket.end(obligation, "superseded" if by_other else reason, cause)

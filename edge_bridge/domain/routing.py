@@ -41,8 +41,11 @@ class Demand:
     route: str = ""
 
     def same_need(self, other: Demand) -> bool:
-        """Tell whether the machine needs the same thing: program, version, content, and how they are compared."""
-        return (self.key, self.version, self.sha256, self.rule) == (other.key, other.version, other.sha256, other.rule)
+        """Tell whether the machine needs the same thing: program, version, content.
+
+        How versions are compared is not part of it: a corrected scheme judges anew, it does not start a new time limit.
+        """
+        return (self.key, self.version, self.sha256) == (other.key, other.version, other.sha256)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,9 +32,10 @@ class Waiver:
 class Requirement:
     """The register's row for one program on one machine: the version in force, since when, by which ECN.
 
-    baseline: the origin whose baseline it came with, or None; mismatch: it is on that baseline's card. matched: UTC ms of
-    the last confirmed match under this requirement. outdated_since: since when a version that does not match is being
-    run. seen: the version last evidenced. verdict, due, obligation: of the newest obligation on it, closed or not.
+    baseline: the origin whose baseline it came with, or None; mismatch: the first evidence under that baseline did not
+    match, and it is on the baseline's card. matched: UTC ms of the last confirmed match under this requirement.
+    outdated_since: since when a version that does not match is being run. seen: the version last evidenced. verdict, due,
+    obligation: of the newest obligation on it, closed or not.
     """
 
     demand: Demand
@@ -82,7 +83,7 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class MachineState:
-    """What is known of one machine. `reading`: the last good one. `view`: what it showed when its baseline was taken."""
+    """What is known of one machine. `reading`: the last good one that was kept, at most a minute old while it lives."""
 
     id: str
     configured: Stamp
@@ -92,8 +93,6 @@ class MachineState:
     reading: Reading | None = None
     binding: Binding = field(default_factory=Binding)
     runs: tuple[Run, ...] = ()
-    baseline_pending: bool = False
-    view: tuple[str | None, bool] | None = None
     lost: Stamp | None = None
 
 
@@ -110,12 +109,18 @@ class SourceState:
 
 @dataclass(frozen=True, slots=True)
 class FileMemory:
-    """The last content processed under one path, so that it is not processed twice."""
+    """The last content processed under one path, so that it is not processed twice.
+
+    unknown: the site's word of each ECN in it whose status nobody knows; these alone are taken in again once the word is
+    known. rejected: why it could not be read at all.
+    """
 
     source: str
     file: str
     sha256: str
     at: Stamp
+    unknown: dict[str, str] = field(default_factory=dict)
+    rejected: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,148 @@
+"""What people must look at in what comes in: words, routes, dates and withdrawals that a machine cannot settle."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from edge_bridge.domain.board import Board, Facts
+from edge_bridge.domain.books import Books
+from edge_bridge.domain.card import Kind
+from edge_bridge.domain.ecn import Ecn
+from edge_bridge.domain.event import EventType
+from edge_bridge.domain.instant import to_text
+from edge_bridge.domain.routing import Demand, Unrouted, route
+from edge_bridge.domain.signal import FileRejected
+
+MOST_LISTED = 20
+
+
+class IntakeCards:
+    """Cards of the ECN sources. During a source's first scan they are gathered: one for each cause, not one a file."""
+
+    def __init__(self, books: Books, board: Board) -> None:
+        self._books = books
+        self._board = board
+
+    def words_known(self, source: str, words: Iterable[str]) -> None:
+        """Clear the cards of status words that were added."""
+        for word in sorted(words):
+            self._board.clear(source, Kind.UNKNOWN_STATUS, word)
+
+    def words_unknown(self, source: str, unknown: Mapping[str, str], file: str) -> None:
+        """Show the status words that nobody knows, one card a word. unknown: ECN → word."""
+        if not self._scanned(source):
+            return
+        numbers: defaultdict[str, list[str]] = defaultdict(list)
+        for number, word in unknown.items():
+            numbers[word].append(number)
+        for word, ecns in numbers.items():
+            facts: Facts = {"word": word, "ecn": ecns[-1], "file": file, "count": len(ecns)}
+            self._board.raise_card(source, Kind.UNKNOWN_STATUS, word, ecns=ecns, facts=facts)
+
+    def rejected(self, signal: FileRejected, cause: str) -> None:
+        """Show a file that cannot be read."""
+        if not self._scanned(signal.source):
+            return
+        facts: Facts = {"file": signal.file, "reason": signal.reason, "where": signal.where}
+        self._board.raise_card(
+            signal.source, Kind.ECN_REJECTED, signal.file, seen=signal.sha256, facts=facts, cause=cause
+        )
+
+    def unrouted(self, ecn: Ecn, unrouted: list[Unrouted], cause: str | None) -> None:
+        """Say which items lead to no machine: an event, and one card a source."""
+        told = self._books.emit(
+            EventType.ECN_UNROUTED,
+            origin=ecn.source,
+            subject=ecn.number,
+            data={
+                "ecn": ecn.number,
+                "file": ecn.file,
+                "items": [{"part": u.item.part, "row": u.item.row, "reason": u.reason} for u in unrouted],
+            },
+            causation=cause,
+        )
+        if self._scanned(ecn.source):
+            self._unrouted_card(ecn.source, [ecn.number], unrouted, told)
+
+    def routed(self, ecn: Ecn) -> None:
+        """Take an ECN off its source's card: every item of it has found its way, or nothing is demanded any more."""
+        card = self._board.find(ecn.source, Kind.UNROUTED)
+        if card is not None and card.active and ecn.number in card.ecns:
+            self._keep_unrouted(ecn.source, [number for number in card.ecns if number != ecn.number])
+
+    def rerouted(self, unrouted: Mapping[str, list[Unrouted]]) -> None:
+        """Bring the cards up to date after a change of routes or machines. unrouted: ECN → what still leads nowhere."""
+        for source in sorted(self._books.state.source):
+            card = self._board.find(source, Kind.UNROUTED)
+            if card is not None and card.active:
+                missing = [number for number in card.ecns if number in unrouted]
+                if len(missing) < len(card.ecns):
+                    self._keep_unrouted(source, missing)
+
+    def withdrawn(self, ecn: Ecn, cause: str) -> None:
+        """Show a withdrawal: the floor may already have acted."""
+        self._about(ecn, Kind.WITHDRAWN_AFTER_RELEASE, cause)
+
+    def suspect_time(self, ecn: Ecn, cause: str) -> None:
+        """Show a release that lies in the future."""
+        released = ecn.draft.released
+        self._about(ecn, Kind.SUSPECT_TIME, cause, {"released": to_text(released.utc) if released else None})
+
+    def changed(self, ecn: Ecn, before: list[Demand], demands: list[Demand], cause: str) -> None:
+        """Show an ECN that demands another content under the same version."""
+        silent = _changed_without_revision(before, demands)
+        if silent:
+            programs = ", ".join(sorted({demand.program for demand in silent}))
+            self._about(ecn, Kind.CHANGED_WITHOUT_REVISION, cause, {"programs": programs}, seen=ecn.sha256)
+
+    def scan_complete(self, source: str, cause: str) -> None:
+        """Show what the first scan has gathered; the state holds it, so that a restart in between loses nothing."""
+        books = self._books
+        lost = [
+            u for e in books.state.ecn.values() if e.source == source and e.status.in_force for u in _lost(e, books)
+        ]
+        if lost:
+            self._unrouted_card(source, list(dict.fromkeys(u.ecn for u in lost)), lost, cause)
+        files = [memory for memory in books.state.file.values() if memory.source == source]
+        words = {number: word for memory in files for number, word in memory.unknown.items()}
+        self.words_unknown(source, words, next((m.file for m in files if m.unknown), ""))
+        if rejected := [memory for memory in files if memory.rejected]:
+            names = ", ".join(memory.file for memory in rejected[:MOST_LISTED])
+            facts: Facts = {"file": names, "reason": rejected[0].rejected, "where": "", "count": len(rejected)}
+            self._board.raise_card(source, Kind.ECN_REJECTED, facts=facts, cause=cause)
+
+    def _scanned(self, source: str) -> bool:
+        return self._books.state.source[source].scanned is not None
+
+    def _unrouted_card(self, source: str, ecns: list[str], unrouted: list[Unrouted], cause: str) -> None:
+        reasons = dict.fromkeys(f"{u.item.part or u.item.program or '?'}: {u.reason}" for u in unrouted[:MOST_LISTED])
+        facts: Facts = {"count": len(ecns), "reason": "; ".join(reasons), "ecn": ecns[-1]}
+        self._board.raise_card(source, Kind.UNROUTED, ecns=ecns, facts=facts, cause=cause)
+
+    def _keep_unrouted(self, source: str, missing: list[str]) -> None:
+        card = self._board.find(source, Kind.UNROUTED)
+        if not missing or card is None:
+            self._board.clear(source, Kind.UNROUTED)
+            return
+        facts = card.facts | {"count": len(missing), "ecn": missing[-1]}
+        self._board.raise_card(source, Kind.UNROUTED, ecns=missing, whole=True, facts=facts)
+
+    def _about(self, ecn: Ecn, kind: Kind, cause: str, more: Facts | None = None, seen: str | None = None) -> None:
+        facts: Facts = {"ecn": ecn.number, "file": ecn.file, "status": str(ecn.status), **(more or {})}
+        self._board.raise_card(ecn.source, kind, ecn.number, ecns=[ecn.number], seen=seen, facts=facts, cause=cause)
+
+
+def _lost(ecn: Ecn, books: Books) -> list[Unrouted]:
+    return route(ecn.draft, books.plant)[1]
+
+
+def _changed_without_revision(before: list[Demand], now: list[Demand]) -> list[Demand]:
+    """Return the demands with the same required version as before, but another digest or drawing content."""
+    earlier = {(d.machine, d.key, d.version): d for d in before}
+    return [
+        demand
+        for demand in now
+        if (old := earlier.get((demand.machine, demand.key, demand.version)))
+        and (old.sha256, old.drawing, old.revision) != (demand.sha256, demand.drawing, demand.revision)
+    ]

@@ -1,0 +1,65 @@
+"""Rerouting: every ECN led to its machines anew after a start or a change of configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from edge_bridge.domain.books import Books
+from edge_bridge.domain.ecn import Ecn
+from edge_bridge.domain.event import GATEWAY
+from edge_bridge.domain.intake import Intake, route_of
+from edge_bridge.domain.intake_cards import IntakeCards
+from edge_bridge.domain.register import Register
+from edge_bridge.domain.routing import Demand, Unrouted
+from edge_bridge.domain.state import register_key
+
+
+class Rerouting:
+    """What a configuration does to the register. When nothing changed, nothing is told."""
+
+    def __init__(self, books: Books, register: Register, intake: Intake, cards: IntakeCards) -> None:
+        self._books = books
+        self._register = register
+        self._intake = intake
+        self._cards = cards
+
+    def reroute(self, removed: Iterable[str]) -> None:
+        """Route every ECN anew; what was released before the rule or machine was there fills the register only."""
+        unrouted = self._replace_all()
+        gone, strayed = set(removed), set[str]()
+        for key in sorted(self._register.keys()):
+            row = self._books.state.requirement.get(key)
+            machine_gone = key.split("|", 1)[0] in gone
+            self._refresh(key, "machine_removed" if machine_gone else "rerouted")
+            if row is not None and not machine_gone and key not in self._books.state.requirement:
+                strayed.add(row.demand.ecn)
+        for number in sorted(strayed & set(unrouted)):  # its route was taken away: never silence
+            self._cards.unrouted(self._books.state.ecn[number], unrouted[number], None)
+        self._cards.rerouted(unrouted)
+
+    def _replace_all(self) -> dict[str, list[Unrouted]]:
+        """Give every ECN its demands; return what leads nowhere, by ECN."""
+        lost: dict[str, list[Unrouted]] = {}
+        for ecn in list(self._books.state.ecn.values()):
+            demands, unrouted = route_of(ecn, self._books)
+            self._register.replace_demands(ecn.number, demands)
+            if unrouted and ecn.status.in_force:
+                lost[ecn.number] = unrouted
+            if ecn.waiting:
+                self._intake.wait_for(ecn)
+        return lost
+
+    def _refresh(self, key: str, reason: str) -> None:
+        head = self._register.head(key)
+        baseline = self._baseline(*head) if head else None
+        self._register.refresh(key, head[0] if head and baseline is None else None, baseline, reason, None)
+
+    def _baseline(self, ecn: Ecn, demand: Demand) -> str | None:
+        """Return the origin whose baseline a requirement belongs to when it comes by configuration, not by a file."""
+        books = self._books
+        row = books.state.requirement.get(register_key(demand.machine, demand.key))
+        if row is not None and row.demand.ecn == ecn.number and row.demand.same_need(demand):
+            return row.baseline
+        released = ecn.release if ecn.release is not None else ecn.arrived.utc
+        old = ecn.baseline or released < books.now.utc - books.plant.limit
+        return GATEWAY if old else None
