@@ -11,25 +11,28 @@ from typing import Any
 
 import structlog
 
-from edge_bridge import __version__, cards, control, health, systemd
+from edge_bridge import __version__, cards, control, health, systemd, watchdog
 from edge_bridge.commands import VERBS, Commands
 from edge_bridge.config import Config, diff, load
 from edge_bridge.contract import Topics, source_urn
 from edge_bridge.domain.event import GATEWAY, EventType
 from edge_bridge.domain.ledger import Ledger
-from edge_bridge.domain.signal import Incident, Remark, Tick
+from edge_bridge.domain.plant import Plant
+from edge_bridge.domain.signal import Incident, Remark
 from edge_bridge.domain.state import KINDS, State
+from edge_bridge.edits import Edits
 from edge_bridge.errors import ConfigError, StoreError
 from edge_bridge.forwarder import Forwarder
 from edge_bridge.pipeline import Committed, Pipeline
 from edge_bridge.ports import Answer, Clock, Command
 from edge_bridge.progress import Progress
 from edge_bridge.projection import Projection
+from edge_bridge.room import Room
 from edge_bridge.schedule import Job, Schedule
 from edge_bridge.store import Store
 from edge_bridge.supervisor import Supervisor
 
-STOP_ADAPTERS_S = 2.0  # systemd's and the technician's patience is 5 s for the whole stop
+STOP_PART_S = 1.5  # systemd's and the technician's patience is 5 s for the whole stop: adapters, last commit, broker
 PIPELINE_ALLOWANCE_MS = 20_000
 TICK_S, WATCH_CONFIG_S, STATUS_S, RETENTION_S = 1.0, 2.0, 5.0, 3600.0
 
@@ -39,41 +42,53 @@ log = structlog.get_logger(__name__)
 class Daemon:
     """One gateway at work. Build it with `Daemon.open`, then `run` it."""
 
-    def __init__(self, config: Config, store: Store, clock: Clock) -> None:
+    def __init__(self, config: Config, store: Store, clock: Clock, edits: Edits) -> None:
         plant = config.plant
         self._config = config
         self._store = store
         self._clock = clock
         self._progress = Progress()
-        rows = {kind: store.load(kind) for kind in KINDS}
-        texts = cards.Writer(cards.load_templates(config.folder), config.timezone)
-        self.ledger = Ledger(State.of(rows), plant, clock.now(), lambda: str(uuid.uuid4()), texts)
+        self._texts = cards.Writer(cards.load_templates(config.folder), config.timezone)
         self._topics = Topics(config.root, plant.site, plant.gateway)
-        self._projection = Projection(self.ledger, store, self._topics)
+        self._room = Room(store, clock, lambda: self._config.store, self._remark)
         self._pipeline = Pipeline(
-            self.ledger, store, clock, on_commit=self._committed, beat=lambda: self._beat("pipeline")
+            self._open_ledger,
+            plant,
+            store,
+            clock,
+            on_commit=self._committed,
+            make_room=self._room.make,
+            beat=lambda: self._beat("pipeline"),
         )
+        self._projection = Projection(self._pipeline, store, self._topics)
         self._supervisor = Supervisor(clock, self._pipeline.offer)
         self._commands = Commands(self._pipeline, clock, self.snapshot)
         self._forwarder = self._new_forwarder()
         self._forwarding: asyncio.Task[None] | None = None
         self._schedule = Schedule(self._jobs())
-        self._seen_files = self._applied = _signature(config.folder)
-        self._stopping = asyncio.Event()
+        self._edits = edits
+        self._working, self._stopping = asyncio.Event(), asyncio.Event()
+        self._reloading = asyncio.Lock()
         self._started = clock.now()
 
     @classmethod
     def open(cls, folder: Path, clock: Clock) -> Daemon:
         """Load the configuration and open the database. Raises ConfigError(s), StoreError."""
+        edits = Edits(folder.absolute())  # before reading: what is edited meanwhile is taken in later
         config = load(folder, clock)
         for warning in config.warnings:
             log.warning("configuration", doubt=str(warning))
         store = Store.open(config.store.path, KINDS, site=config.plant.site, gateway=config.plant.gateway)
         try:
-            return cls(config, store, clock)
+            return cls(config, store, clock, edits)
         except BaseException:
             store.close()
             raise
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger as it is now: after a defect the pipeline makes a new one of what is committed."""
+        return self._pipeline.ledger
 
     def stop(self) -> None:
         """Ask the daemon to stop; `run` then returns."""
@@ -95,21 +110,19 @@ class Daemon:
         if self._store.recovered:
             self._incident("store_recovered", {"happened": self._store.recovered})
         core = asyncio.create_task(self._pipeline.run(), name="pipeline")
-        feeding = asyncio.create_task(self._feed_watchdog(), name="watchdog")
+        feeding = asyncio.create_task(watchdog.feed(self._progress, self._clock), name="watchdog")
+        timing = asyncio.create_task(self._schedule.keep_time(self._clock), name="clock")
         self._forwarding = asyncio.create_task(self._forwarder.run(), name="forwarder")
         self._schedule.start()
         await self._supervisor.start({name: adapter.adapter for name, adapter in self._config.adapters.items()})
-        log.info(
-            "started",
-            machines=len(self._config.plant.machines),
-            sources=len(self._config.plant.sources),
-            version=__version__,
-        )
+        plant = self._config.plant
+        log.info("started", machines=len(plant.machines), sources=len(plant.sources), version=__version__)
         systemd.ready(self._one_line())
+        self._working.set()
         try:
-            await self._until_stopped(core, feeding)
+            await self._until_stopped(core, feeding, timing)
         finally:
-            await self._shut_down(core, feeding)
+            await self._shut_down(core, feeding, timing)
 
     async def _until_stopped(self, *parts: asyncio.Task[None]) -> None:
         stopping = asyncio.create_task(self._stopping.wait(), name="stop")
@@ -123,24 +136,22 @@ class Daemon:
         finally:
             stopping.cancel()
 
-    async def _shut_down(self, core: asyncio.Task[None], feeding: asyncio.Task[None]) -> None:
+    async def _shut_down(self, core: asyncio.Task[None], *beside: asyncio.Task[None]) -> None:
         """Stop in the order of the data: no more readings, the last commit, then the broker."""
+        self._stopping.set()
         systemd.stopping()
         log.info("stopping")
         self._schedule.stop()
-        feeding.cancel()
-        try:
-            async with asyncio.timeout(STOP_ADAPTERS_S):
-                await self._supervisor.stop()
-        except TimeoutError:
-            log.warning("an adapter did not close its session in time")
+        for task in beside:
+            task.cancel()
+        await self._supervisor.close(within=STOP_PART_S)
         core.cancel()
-        await asyncio.gather(core, feeding, return_exceptions=True)
+        await asyncio.gather(core, *beside, return_exceptions=True)
         try:
-            async with asyncio.timeout(STOP_ADAPTERS_S):
+            async with asyncio.timeout(STOP_PART_S):
                 await self._pipeline.close()
         except (TimeoutError, StoreError) as error:
-            log.error("the last readings could not be recorded", error=str(error))
+            log.error("the last readings could not be recorded", error=str(error) or self._pipeline.trouble)
         await self._stop_forwarding()
         log.info("stopped")
 
@@ -148,32 +159,52 @@ class Daemon:
 
     async def reload(self) -> str | None:
         """Take an edited configuration in, touching only what it changes; return why it was refused, or None."""
-        systemd.reloading()
-        try:
-            new = load(self._config.folder, self._clock)
-            texts = cards.Writer(cards.load_templates(new.folder), new.timezone)
-            changes = diff(self._config, new)
-            if changes.restart:
-                raise ConfigError("; ".join(changes.restart), "the old configuration goes on until then")
-        except ConfigError as error:
-            log.error("configuration refused, the old one goes on", problems=str(error))
-            self._remark(EventType.CONFIG_REFUSED, {"problems": str(error).splitlines(), "digest": self._config.digest})
-            systemd.ready(self._one_line())
-            return str(error)
+        await self._working.wait()
+        async with self._reloading:  # one after another: each compares with what the one before left
+            if self._stopping.is_set():
+                return "edge-bridge is stopping"
+            systemd.reloading()
+            try:
+                self._edits.take()
+                await self._take_in(load(self._config.folder, self._clock))
+            except Exception as error:  # also what a third party's adapter raises: the old one has to go on
+                if not isinstance(error, ConfigError):
+                    log.error("a defect: the new configuration cannot be taken in", exc_info=True)
+                return self._refuse(str(error) or type(error).__name__)
+            finally:
+                systemd.ready(self._one_line())
+            return None
+
+    async def _take_in(self, new: Config) -> None:
+        """Bring the daemon from the old configuration to the new one. Raises ConfigError."""
+        texts = cards.Writer(cards.load_templates(new.folder), new.timezone)
+        changes = diff(self._config, new)
+        if changes.restart:
+            raise ConfigError("; ".join(changes.restart), "the old configuration goes on until then")
         await self._supervisor.stop((*changes.removed, *changes.changed))
-        self._config = new
-        self.ledger.books.texts = texts
-        await self._pipeline.configure(new.plant)
+        old, before = self._config, self._texts
+        self._config, self._texts, self.ledger.books.texts = new, texts, texts
+        try:
+            await self._pipeline.configure(new.plant)
+        except ConfigError:
+            self._config, self._texts, self.ledger.books.texts = old, before, before
+            await self._supervisor.start(
+                {name: old.adapters[name].build(self._clock) for name in (*changes.removed, *changes.changed)}
+            )
+            raise
         restarted = {*changes.added, *changes.changed, *self._supervisor.stopped}
         await self._supervisor.start({name: new.adapters[name].adapter for name in restarted if name in new.adapters})
-        if changes.mqtt:
+        if changes.mqtt and not self._stopping.is_set():
             await self._stop_forwarding()
             self._forwarder = self._new_forwarder()
             self._forwarding = asyncio.create_task(self._forwarder.run(), name="forwarder")
         self._remark(EventType.CONFIG_APPLIED, self._about_config())
         log.info("configuration applied", added=changes.added, removed=changes.removed, changed=changes.changed)
-        systemd.ready(self._one_line())
-        return None
+
+    def _refuse(self, problems: str) -> str:
+        log.error("configuration refused, the old one goes on", problems=problems)
+        self._remark(EventType.CONFIG_REFUSED, {"problems": problems.splitlines(), "digest": self._config.digest})
+        return problems
 
     # -- what others ask ------------------------------------------------------------------------------------------------
 
@@ -222,6 +253,7 @@ class Daemon:
         broker = self._forwarder.health
         parts = {
             "database": self._pipeline.trouble,
+            "defects": self._pipeline.defects,
             "broker": None if broker.connected else (broker.last_error or "not connected yet"),
             "platform": f"nobody subscribes {broker.nobody_subscribes}" if broker.nobody_subscribes else None,
             **{f"adapter {name}": why for name, why in self._supervisor.stopped.items()},
@@ -280,7 +312,11 @@ class Daemon:
     async def _stop_forwarding(self) -> None:
         if self._forwarding is not None:
             self._forwarding.cancel()
-            await asyncio.gather(self._forwarding, return_exceptions=True)
+            await asyncio.wait({self._forwarding}, timeout=STOP_PART_S)
+
+    def _open_ledger(self, plant: Plant) -> Ledger:
+        rows = {kind: self._store.load(kind) for kind in KINDS}
+        return Ledger(State.of(rows), plant, self._clock.now(), lambda: str(uuid.uuid4()), self._texts)
 
     def _remark(self, event: EventType, facts: dict[str, Any]) -> None:
         self._pipeline.note(Remark(self._clock.now(), event, facts))
@@ -295,54 +331,19 @@ class Daemon:
             Job("tick", self._tick, TICK_S),
             Job("configuration", self._watch_config, WATCH_CONFIG_S),
             Job("status", self._tell_status, STATUS_S),
-            Job("retention", self._retain, RETENTION_S),
+            Job("retention", self._room.retain, RETENTION_S),
         )
 
     async def _tick(self) -> None:
         self._beat("timer")
-        self._pipeline.note(Tick(self._clock.now()))
+        self._pipeline.wake()
 
     async def _watch_config(self) -> None:
-        """Reload once an edit has been still for two looks: a file that is being saved is not read half."""
-        signature = _signature(self._config.folder)
-        before, self._seen_files = self._seen_files, signature
-        if signature == before and signature != self._applied:
-            self._applied = signature
+        if self._edits.due():
             await self.reload()
 
     async def _tell_status(self) -> None:
         systemd.status(self._one_line())
 
-    async def _retain(self) -> None:
-        options = self._config.store
-        await self._store.retain(self._clock.now().utc - options.retain, options.max_size)
-
-    async def _feed_watchdog(self) -> None:
-        """Give a sign of life only while the core loops really turn."""
-        interval = systemd.watchdog_interval()
-        if interval is None:
-            await self._stopping.wait()  # nobody asks for signs of life
-            return
-        while not self._stopping.is_set():
-            late = self._progress.late(self._clock.now().boottime)
-            if late:
-                log.error("no progress: the watchdog is not fed", loops=late)
-            else:
-                systemd.watchdog()
-            await self._clock.sleep(interval)
-
     def _beat(self, loop: str) -> None:
         self._progress.beat(loop, self._clock.now().boottime)
-
-
-def _signature(folder: Path) -> tuple[tuple[str, int, int], ...]:
-    """Return what tells an edited configuration: names, sizes and times of its files."""
-    files = sorted({*folder.glob("*.yaml"), *folder.glob("adapters/*.yaml"), *folder.glob("cards/*.yaml")})
-    found = []
-    for file in files:
-        try:
-            status = file.stat()
-        except OSError:
-            continue  # it went away between the two looks; the next look tells
-        found.append((str(file), status.st_mtime_ns, status.st_size))
-    return tuple(found)

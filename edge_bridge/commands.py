@@ -60,7 +60,9 @@ class Commands:
                     return Answer(identity, True, str(trouble))
         except ValidationError as error:
             return Answer(identity, False, _sentence(error))
-        return Answer(identity, False, f"{command.verb!r} is not a command: one of {', '.join(sorted(VERBS))}")
+        return Answer(
+            identity, False, f"{command.verb!r} is not a command: one of {', '.join(sorted(VERBS - {'replay'}))}"
+        )
 
     async def _ack(self, order: _Ack) -> Answer:
         signal = Acknowledge(self._clock.now(), order.card_id, order.revision, order.party, order.by, order.comment)

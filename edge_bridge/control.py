@@ -14,10 +14,20 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from edge_bridge.errors import ControlError
+import structlog
+
+from edge_bridge.errors import ControlError, EdgeBridgeError
 
 LONGEST_LINE = 1 << 20
+
+
+class NotRunning(ControlError):
+    """No daemon of this database answers."""
+
+
 Handler = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
+
+log = structlog.get_logger(__name__)
 
 
 def socket_path(database: Path) -> Path:
@@ -32,7 +42,7 @@ async def listening(path: Path, handle: Handler) -> AsyncIterator[None]:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError, ValueError):
             while line := await reader.readline():
-                writer.write(json.dumps(await _answer(line, handle), ensure_ascii=False).encode() + b"\n")
+                writer.write(await _answer(line, handle) + b"\n")
                 await writer.drain()
         writer.close()
 
@@ -51,7 +61,7 @@ async def listening(path: Path, handle: Handler) -> AsyncIterator[None]:
 
 
 def request(path: Path, message: Mapping[str, Any], *, within: float = 10.0) -> dict[str, Any]:
-    """Ask the running daemon. Raises ControlError when none runs, or when it says no."""
+    """Ask the running daemon. Raises NotRunning when none runs, ControlError when it says no."""
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
             line.settimeout(within)
@@ -61,7 +71,7 @@ def request(path: Path, message: Mapping[str, Any], *, within: float = 10.0) -> 
             with line.makefile("rb") as answers:
                 answer = json.loads(answers.readline() or b"{}")
     except (FileNotFoundError, ConnectionRefusedError):
-        raise ControlError(
+        raise NotRunning(
             "edge-bridge is not running here", "start it: edge-bridge run, or systemctl start edge-bridge"
         ) from None
     except PermissionError:
@@ -85,11 +95,21 @@ def _short(path: Path) -> Iterator[str]:
         os.close(folder)
 
 
-async def _answer(line: bytes, handle: Handler) -> Mapping[str, Any]:
+async def _answer(line: bytes, handle: Handler) -> bytes:
     try:
         message = json.loads(line)
-    except ValueError:
-        return {"error": "not a JSON object"}
+    except (ValueError, RecursionError):
+        message = None
     if not isinstance(message, dict):
-        return {"error": "not a JSON object"}
-    return await handle(message)
+        return _packed({"error": "not a JSON object"})
+    try:
+        return _packed(await handle(message))
+    except EdgeBridgeError as error:
+        return _packed({"error": str(error)})
+    except Exception as defect:  # whoever asks gets a sentence, and the daemon goes on
+        log.error("a defect: a request could not be answered", do=str(message.get("do")), exc_info=True)
+        return _packed({"error": f"this is a defect in edge-bridge: {type(defect).__name__}; see its log"})
+
+
+def _packed(answer: Mapping[str, Any]) -> bytes:
+    return json.dumps(answer, ensure_ascii=False).encode("utf-8", "replace")

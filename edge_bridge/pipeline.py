@@ -8,26 +8,30 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
-from edge_bridge.contract import seal, source_urn
-from edge_bridge.domain.event import Event
-from edge_bridge.domain.instant import Milliseconds
+from edge_bridge.contract import source_urn
+from edge_bridge.defects import SetAside, name_of
+from edge_bridge.domain.agenda import Duty
+from edge_bridge.domain.event import EventType
+from edge_bridge.domain.instant import Milliseconds, to_text
 from edge_bridge.domain.ledger import Ledger
 from edge_bridge.domain.plant import Plant
-from edge_bridge.domain.signal import Acknowledge, Signal, Waive
+from edge_bridge.domain.signal import Acknowledge, Remark, Signal, Waive
 from edge_bridge.domain.state import CommandAnswer
-from edge_bridge.errors import StoreError
+from edge_bridge.errors import ConfigError
 from edge_bridge.ports import Answer, Clock
-from edge_bridge.store import Store, StoreCorrupt, StoredEvent
+from edge_bridge.recorder import Recorder, no_room
+from edge_bridge.store import Store
 
 MOST_TOGETHER = 500  # signals in one turn: bounds how long a turn keeps the loop from everything else
 MOST_WAITING = 5000  # signals; beyond it, whoever brings one waits: a stalled disk stops sampling and loses nothing
-RETRY_FIRST_S, RETRY_LAST_S = 0.2, 5.0
+MOST_ANSWERS = 1000  # command ids remembered
+DEFECT = "this is a defect in edge-bridge: see its log"
 
 log = structlog.get_logger(__name__)
 
@@ -52,40 +56,65 @@ class _Waiting:
 
 
 class Pipeline:
-    """The queue in front of the ledger and the transaction behind it."""
+    """The queue in front of the ledger and the transaction behind it.
+
+    reopen: makes a ledger of what is committed, for the plant given: the way back when the ledger meets a defect.
+    """
 
     def __init__(
         self,
-        ledger: Ledger,
+        reopen: Callable[[Plant], Ledger],
+        plant: Plant,
         store: Store,
         clock: Clock,
         *,
         on_commit: Callable[[Committed], None] = lambda _committed: None,
+        make_room: Callable[[], Awaitable[None]] = no_room,
         beat: Callable[[], None] = lambda: None,
     ) -> None:
-        plant = ledger.books.plant
-        self.ledger = ledger
-        self.trouble: str | None = None  # why nothing can be committed now, in words
-        self._store = store
+        self.ledger = reopen(plant)
+        self._reopen = reopen
         self._clock = clock
         self._on_commit = on_commit
         self._beat = beat
-        self._source = source_urn(plant.site, plant.gateway, store.epoch)
+        source = source_urn(plant.site, plant.gateway, store.epoch)
+        self._recorder = Recorder(store, clock, source, beat=beat, make_room=make_room)
         self._queue: deque[_Waiting] = deque()
         self._room = asyncio.Event()
         self._room.set()
         self._wake = asyncio.Event()
         self._alarm: tuple[Milliseconds, asyncio.Task[None]] | None = None
         self._reconfigured: tuple[Plant, asyncio.Future[None]] | None = None
+        self._telling: Committed | None = None
+        self._answering: list[tuple[asyncio.Future[Any], Any]] = []
+        self._aside = SetAside()
+        self._excused: dict[tuple[Duty, str], None] = {}
+
+    @property
+    def trouble(self) -> str | None:
+        """Say why nothing can be committed now; None when all is well."""
+        return self._recorder.trouble
+
+    @property
+    def defects(self) -> str | None:
+        """Say what is set aside because it met a defect, None when nothing is."""
+        parts = [str(self._aside)] if len(self._aside) else []
+        parts += [f"{duty} {key}" for duty, key in self._excused]
+        return f"set aside: {', '.join(parts)}" if parts else None
 
     async def offer(self, signal: Signal) -> None:
         """Bring a signal; return when there is room for it."""
-        await self._room.wait()
+        while not self._room.is_set():
+            await self._room.wait()
         self.note(signal)
 
     def note(self, signal: Signal) -> None:
         """Bring a signal that must not wait: the gateway's own."""
         self._push(_Waiting(signal))
+
+    def wake(self) -> None:
+        """Have a turn taken now: time went on."""
+        self._wake.set()
 
     async def ask(self, identity: str, signal: Acknowledge | Waive) -> Answer:
         """Carry out a command; return its answer once it is committed. The same id again repeats the answer."""
@@ -94,14 +123,17 @@ class Pipeline:
         return await answered
 
     async def configure(self, plant: Plant) -> None:
-        """Take a new configuration in, between two turns; return when it is committed."""
+        """Take a new configuration in, between two turns; return when it is committed. One at a time.
+
+        Raises ConfigError when it meets a defect: then the old one is in force.
+        """
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._reconfigured = (plant, done)
         self._wake.set()
         await done
 
     async def run(self) -> None:
-        """Take turns until cancelled."""
+        """Take turns until cancelled. What a cancelled turn has not committed is committed by `close`."""
         await self._commit()  # what the start itself found out
         while True:
             self._set_alarm()
@@ -112,27 +144,28 @@ class Pipeline:
     async def turn(self) -> None:
         """Take what waits, judge what is due, commit, and only then answer."""
         self._beat()
-        reconfigured, self._reconfigured = self._reconfigured, None
-        if reconfigured is not None:
-            self.ledger.configure(reconfigured[0], self._clock.now())
+        await self._settle()  # what a cancelled turn left
+        self._configure()
         taken = [self._queue.popleft() for _ in range(min(len(self._queue), MOST_TOGETHER))]
-        answers = [self._take(waiting) for waiting in taken]
-        self.ledger.advance(self._clock.now())
-        if len(self._queue) < MOST_WAITING:
-            self._room.set()
-        if self._queue:
-            self._wake.set()
+        try:
+            answers = [self._take(waiting) for waiting in taken]
+            if not self._queue:  # else the evidence that still waits is older than now, and has to be heard first
+                self.ledger.advance(self._clock.now())
+        except Exception:  # a defect in judging one file must not stop the judging of all others
+            log.error("a defect: going back to what is committed, and on one by one", exc_info=True)
+            self._go_back()
+            self._queue.extendleft(reversed(taken))
+            await self._one_by_one(len(taken))
+            return
+        self._after_taking()
+        self._answer_later(taken, answers)
         await self._commit()
-        for waiting, answer in zip(taken, answers, strict=True):
-            if waiting.answered is not None and not waiting.answered.done():
-                waiting.answered.set_result(answer)
-        if reconfigured is not None:
-            reconfigured[1].set_result(None)
 
     async def close(self) -> None:
         """Take what still waits, and keep what is only in memory."""
         if self._alarm is not None:
             self._alarm[1].cancel()
+        await self._settle()
         while self._queue:
             await self.turn()
         self.ledger.save()
@@ -144,16 +177,96 @@ class Pipeline:
             self._room.clear()
         self._wake.set()
 
+    def _after_taking(self) -> None:
+        if len(self._queue) < MOST_WAITING:
+            self._room.set()
+        if self._queue:
+            self._wake.set()
+
     def _take(self, waiting: _Waiting) -> Answer:
         """Apply one signal. A command that was answered before is not carried out again."""
         commands = self.ledger.books.state.command
         if waiting.identity and (before := commands.get(waiting.identity)) is not None:
             return Answer(before.id, before.ok, before.reason)
+        if self._aside.rests(waiting.signal, self._clock.now()):
+            return Answer(waiting.identity, False, DEFECT)
         refused = self.ledger.apply(waiting.signal)
+        self._aside.passed(waiting.signal)
         answer = Answer(waiting.identity, refused is None, refused or "")
         if waiting.identity:
             commands[answer.id] = CommandAnswer(answer.id, answer.ok, answer.reason, self._clock.now())
+            if len(commands) > MOST_ANSWERS:
+                del commands[min(commands, key=lambda identity: commands[identity].at.utc)]
         return answer
+
+    def _configure(self) -> None:
+        """Take a new configuration in, if there is one."""
+        if self._reconfigured is None:
+            return
+        (plant, done), self._reconfigured = self._reconfigured, None
+        old = self.ledger.books.plant
+        try:
+            self.ledger.configure(plant, self._clock.now())
+        except Exception as defect:  # the old configuration has to go on whatever the new one meets
+            log.error("a defect: the new configuration cannot be taken in", exc_info=True)
+            self._go_back(old)
+            if not done.done():
+                done.set_exception(ConfigError(f"{type(defect).__name__}: {defect}", DEFECT))
+            return
+        self._answering.append((done, None))
+
+    # -- after a defect -------------------------------------------------------------------------------------------------
+
+    def _go_back(self, plant: Plant | None = None) -> None:
+        """Make the ledger anew of what is committed: what the defect left half done is forgotten as a whole."""
+        self.ledger = self._reopen(plant or self.ledger.books.plant)
+        self.ledger.excused = frozenset(self._excused)
+
+    async def _one_by_one(self, count: int) -> None:
+        """Take signals singly, each with its own commit, so that only the one with the defect is left out."""
+        for _ in range(count):
+            waiting = self._queue.popleft()
+            answer = self._take_carefully(waiting)
+            self._answer_later([waiting], [answer])
+            await self._commit()
+        if not self._queue:
+            self._carefully(lambda: self.ledger.advance(self._clock.now()))
+        self._after_taking()
+        await self._commit()
+
+    def _take_carefully(self, waiting: _Waiting) -> Answer:
+        found: list[Answer] = []
+        defect = self._carefully(lambda: found.append(self._take(waiting)))
+        if defect is None:
+            return found[0]
+        if self._aside.add(waiting.signal, self._clock.now()):
+            self._tell_defect(name_of(waiting.signal), defect)
+        return Answer(waiting.identity, False, DEFECT)
+
+    def _carefully(self, work: Callable[[], None]) -> Exception | None:
+        """Do it; return the defect it met, with nothing done. A duty that meets one is excused, and the rest goes on."""
+        while True:
+            try:
+                work()
+            except Exception as defect:  # noqa: BLE001 - see turn; whoever calls logs it
+                duty = self.ledger.doing
+                if duty is not None:
+                    self._excused[duty] = None
+                self._go_back()
+                if duty is None:
+                    return defect
+                self._tell_defect(f"{duty[0]} {duty[1]}", defect)
+            else:
+                return None
+
+    def _tell_defect(self, what: str, defect: Exception) -> None:
+        """Log it with its traceback, and put into the record what was not judged."""
+        log.error("set aside after a defect", what=what, exc_info=defect)
+        now = self._clock.now()
+        facts = {"reason": "defect", "what": what, "error": type(defect).__name__, "since": to_text(now.utc)}
+        self.note(Remark(now, EventType.GAP, facts))
+
+    # -- deadlines ------------------------------------------------------------------------------------------------------
 
     def _set_alarm(self) -> None:
         """Wake up when the next deadline falls due. The tick job is a second way in, should this one oversleep."""
@@ -170,6 +283,12 @@ class Pipeline:
         await self._clock.sleep(max(0, due - self._clock.now().boottime) / 1000)
         self._wake.set()
 
+    # -- the transaction ------------------------------------------------------------------------------------------------
+
+    def _answer_later(self, taken: list[_Waiting], answers: list[Answer]) -> None:
+        pairs = zip(taken, answers, strict=True)
+        self._answering += [(waiting.answered, answer) for waiting, answer in pairs if waiting.answered is not None]
+
     async def _commit(self) -> None:
         """Commit what the ledger changed. Until that succeeds nothing else is taken in, and nothing is forgotten."""
         books = self.ledger.books
@@ -178,45 +297,24 @@ class Pipeline:
         machines, cards = frozenset(books.touched), frozenset(books.cards_told)
         books.touched.clear()
         books.cards_told.clear()
-        if not changes and not events:
-            return
-        await self._write(changes, self._sealed(events))
-        self._on_commit(Committed(changes, machines, cards, len(events)))
+        if changes or events:
+            self._recorder.hold(changes, events)
+            self._telling = Committed(changes, machines, cards, len(events))
+        await self._settle()
 
-    def _sealed(self, events: list[Event]) -> list[StoredEvent]:
-        recorded = self._clock.now().utc
-        first = self._store.last_sequence + 1
-        return [
-            StoredEvent(
-                sequence=sequence,
-                id=event.id,
-                type=str(event.type),
-                origin=event.origin,
-                subject=event.subject,
-                body=seal(event, source=self._source, sequence=sequence, recorded=recorded),
-                time=event.time,
-                recorded=recorded,
-            )
-            for sequence, event in enumerate(events, first)
-        ]
+    async def _settle(self) -> None:
+        """Finish the batch in hand, then tell and answer."""
+        await self._recorder.finish()
+        telling, self._telling = self._telling, None
+        if telling is not None:
+            self._tell(telling)
+        answering, self._answering = self._answering, []
+        for answered, answer in answering:
+            if not answered.done():
+                answered.set_result(answer)
 
-    async def _write(self, changes: Mapping[str, Mapping[str, Any]], events: list[StoredEvent]) -> None:
-        """Write until it is written. A full disk is waited for; a broken database ends the daemon, which salvages it."""
-        pause = RETRY_FIRST_S
-        while True:
-            try:
-                await self._store.run(self._store.commit, changes, events)
-            except StoreCorrupt:
-                raise
-            except StoreError as error:
-                if self.trouble is None:
-                    log.error("nothing can be recorded", error=error.what, hint=error.hint)
-                self.trouble = str(error)
-                self._beat()
-                await self._clock.sleep(pause)
-                pause = min(2 * pause, RETRY_LAST_S)
-            else:
-                if self.trouble is not None:
-                    log.info("recording again")
-                self.trouble = None
-                return
+    def _tell(self, committed: Committed) -> None:
+        try:
+            self._on_commit(committed)
+        except Exception:  # it is committed; the retained topics are made anew at the next connect
+            log.error("a defect: what was committed could not be told", exc_info=True)

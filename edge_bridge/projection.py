@@ -8,34 +8,52 @@ from collections.abc import Mapping
 from typing import Any
 
 from edge_bridge.contract import Topics
-from edge_bridge.domain.ledger import Ledger
+from edge_bridge.domain.books import Books
+from edge_bridge.domain.event import EventType
 from edge_bridge.domain.state import Requirement
 from edge_bridge.domain.told import card_data, state_data
-from edge_bridge.pipeline import Committed
-from edge_bridge.store import Store
+from edge_bridge.pipeline import Committed, Pipeline
+from edge_bridge.store import Snapshot, Store
+
+MOST_GONE = 200  # closed cards, and configurations, that are looked back upon after a start
 
 
 class Projection:
     """Fits the forwarder's Retained: the whole at each connect, the changed topics after each commit."""
 
-    def __init__(self, ledger: Ledger, store: Store, topics: Topics) -> None:
-        self._ledger = ledger
+    def __init__(self, pipeline: Pipeline, store: Store, topics: Topics) -> None:
+        self._pipeline = pipeline
         self._store = store
         self._topics = topics
         self._required: defaultdict[str, dict[str, Requirement]] = defaultdict(dict)
-        self._note(ledger.books.state.requirement)
+        self._note(self._books.state.requirement)
+        self._gone = self._emptied_before()
+
+    @property
+    def _books(self) -> Books:
+        return self._pipeline.ledger.books
 
     def everything(self) -> Mapping[str, bytes | None]:
-        """Return every retained topic of machines and cards."""
-        books = self._ledger.books
+        """Return every retained topic of machines and cards, and those that the broker may still hold and must not."""
+        books = self._books
         states = {self._topics.state(machine): self._machine(machine) for machine in books.plant.machines}
-        return states | {self._topics.card(card): self._card(card) for card in books.state.card}
+        return self._gone | states | {self._topics.card(card): self._card(card) for card in books.state.card}
 
     def changed(self, committed: Committed) -> Mapping[str, bytes | None]:
         """Return the topics that a commit changed; None for a machine that was removed or a card that closed."""
         self._note(committed.changes.get("requirement", {}))
         states = {self._topics.state(machine): self._machine(machine) for machine in committed.machines}
         return states | {self._topics.card(card): self._card(card) for card in committed.cards}
+
+    def _emptied_before(self) -> dict[str, bytes | None]:
+        """Return the topics of what closed or was removed lately: the last process may have ended before the broker was
+        told. What closes from now on is told by `changed`, and kept by the forwarder until the broker has it."""
+        with Snapshot.open(self._store.path) as past:
+            closed = past.events(type=EventType.CARD_CLOSED, order="newest", limit=MOST_GONE)
+            configured = past.events(type=EventType.CONFIG_APPLIED, order="newest", limit=MOST_GONE)
+        adapters = {name for event in configured for name in json.loads(event.body)["data"].get("adapters", ())}
+        topics = [self._topics.card(event.subject) for event in closed]
+        return dict.fromkeys([*topics, *(self._topics.state(name) for name in sorted(adapters))])
 
     def _note(self, requirements: Mapping[str, Requirement | None]) -> None:
         for key, requirement in requirements.items():
@@ -46,14 +64,14 @@ class Projection:
                 self._required[machine][key] = requirement
 
     def _machine(self, machine: str) -> bytes | None:
-        if machine not in self._ledger.books.plant.machines:
+        if machine not in self._books.plant.machines:
             return None
         required = list(self._required[machine].values())
-        return _json(state_data(self._ledger.books, machine, required, self._store.last_sequence))
+        return _json(state_data(self._books, machine, required, self._store.last_sequence))
 
     def _card(self, card_id: str) -> bytes | None:
-        card = self._ledger.books.state.card.get(card_id)
-        return None if card is None else _json(card_data(card, self._ledger.books))
+        card = self._books.state.card.get(card_id)
+        return None if card is None else _json(card_data(card, self._books))
 
 
 def _json(data: Mapping[str, Any]) -> bytes:

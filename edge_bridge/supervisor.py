@@ -1,4 +1,4 @@
-"""Runs every adapter on its own: enter, read, lost, back off. The only place with a broad `except`.
+"""Runs every adapter on its own: enter, read, lost, back off. The only place that expects anything of an adapter.
 
 One machine that is dead, slow or broken never touches another. A loss is told twice: when it is lost, when it is back.
 """
@@ -17,6 +17,8 @@ from edge_bridge.ports import Adapter, Clock
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
 STEADY_S = 30.0  # a connection that lasted this long makes the next pause short again
+PATIENCE_S = 6.0  # for an adapter to close its session
+ASK_AGAIN_S = 1.5  # asyncio.wait_for can lose a cancellation (Python 3.11): it is asked again
 
 log = structlog.get_logger(__name__)
 
@@ -28,61 +30,106 @@ class Supervisor:
         self._clock = clock
         self._offer = offer
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._closed = False
         self.stopped: dict[str, str] = {}  # adapters that only a person can get going again, and why
 
     async def start(self, adapters: Mapping[str, Adapter]) -> None:
-        """Run these adapters, in place of running ones with the same id."""
+        """Run these adapters, in place of running ones with the same id. After `close` nothing is started."""
         await self.stop(adapters)
         for name, adapter in adapters.items():
-            self._running[name] = asyncio.create_task(self._run(name, adapter), name=f"adapter {name}")
+            if not self._closed:
+                self._running[name] = asyncio.create_task(self._run(name, adapter), name=f"adapter {name}")
 
-    async def stop(self, names: Collection[str] | None = None) -> None:
-        """End these adapters, or all; return when their sessions are closed."""
-        ending = [self._running.pop(name) for name in list(self._running) if names is None or name in names]
+    async def stop(self, names: Collection[str] | None = None, *, within: float = PATIENCE_S) -> None:
+        """End these adapters, or all; return when their sessions are closed, or after `within` seconds.
+
+        One that does not end is left alone: whatever it still reports is not taken in.
+        """
+        ending = {self._running.pop(name) for name in list(self._running) if names is None or name in names}
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + within
+        while ending and (left := deadline - loop.time()) > 0:
+            for task in ending:
+                task.cancel()
+            _, ending = await asyncio.wait(ending, timeout=min(left, ASK_AGAIN_S))
         for task in ending:
-            task.cancel()
-        await asyncio.gather(*ending, return_exceptions=True)
+            log.error("does not end, and is left alone", task=task.get_name())
         for name in list(self.stopped):
             if names is None or name in names:
                 del self.stopped[name]
 
+    async def close(self, *, within: float = PATIENCE_S) -> None:
+        """End all adapters for good."""
+        self._closed = True
+        await self.stop(within=within)
+
     async def _run(self, name: str, adapter: Adapter) -> None:
         """Keep one adapter connected for as long as it may be."""
-        pause, lost = FIRST_PAUSE_S, False
-        while True:
-            began = self._clock.now()
+        pause, attempt = FIRST_PAUSE_S, _Attempt(self._clock.now().boottime)
+        while not _ending():
+            attempt = _Attempt(self._clock.now().boottime, away=attempt.away)
             try:
-                await self._read(name, adapter, lost)
+                await self._read(name, adapter, attempt)
                 error = "the connection ended"
             except (RefusedError, ConfigError) as refusal:
                 await self._give_up(name, refusal)
                 return
+            except asyncio.CancelledError:
+                if _ending():
+                    raise
+                error = "the adapter cancelled itself"  # a library let its own cancellation out: a loss like any other
             except Exception as failure:  # noqa: BLE001 - whatever a protocol library raises concerns this adapter alone
                 error = _in_words(failure)
-            if not lost or self._clock.now().since(began) > STEADY_S * 1000:
-                pause = FIRST_PAUSE_S
+            if _ending():
+                return  # its farewell failed: no loss
+            if not attempt.away:
                 log.warning("lost", adapter=name, error=error)
-            lost = True
-            await self._offer(AdapterLost(name, self._clock.now(), error))
+            attempt.away = True
+            if self._clock.now().boottime - attempt.began > STEADY_S * 1000:
+                pause = FIRST_PAUSE_S
+            await self._say(name, AdapterLost(name, self._clock.now(), error))
             await self._clock.sleep(pause * random.uniform(0.5, 1.0))
             pause = min(2 * pause, LONGEST_PAUSE_S)
 
-    async def _read(self, name: str, adapter: Adapter, lost: bool) -> None:
+    async def _read(self, name: str, adapter: Adapter, attempt: _Attempt) -> None:
         async with adapter.connect() as reports:
             if adapter.delivers == "ecns":
-                await self._offer(AdapterBack(name, self._clock.now()))
-            first = True
+                await self._say(name, AdapterBack(name, self._clock.now()))
             async for report in reports:
-                if first and lost:
+                if _ending():
+                    raise asyncio.CancelledError
+                if attempt.away:
                     log.info("back", adapter=name)
-                first = False
-                await self._offer(report)
+                    attempt.away = False
+                await self._say(name, report)
+
+    async def _say(self, name: str, signal: Signal) -> None:
+        """Bring a signal, unless this adapter was told to end: another one may run in its place."""
+        if self._running.get(name) is asyncio.current_task():
+            await self._offer(signal)
 
     async def _give_up(self, name: str, refusal: EdgeBridgeError) -> None:
         """Stop one adapter for which trying again is of no use, and say what a person has to do."""
         log.error("stopped", adapter=name, error=refusal.what, hint=refusal.hint or "mend it, then reload")
-        self.stopped[name] = str(refusal)
-        await self._offer(AdapterLost(name, self._clock.now(), str(refusal)))
+        if self._running.get(name) is asyncio.current_task():
+            self.stopped[name] = str(refusal)
+        await self._say(name, AdapterLost(name, self._clock.now(), str(refusal)))
+
+
+class _Attempt:
+    """One try to be connected. began: boottime. away: the loss was told, and being back not yet."""
+
+    __slots__ = ("away", "began")
+
+    def __init__(self, began: int, *, away: bool = False) -> None:
+        self.began = began
+        self.away = away
+
+
+def _ending() -> bool:
+    """Tell whether this task was told to end, even where a library has swallowed the cancellation."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _in_words(failure: Exception) -> str:
