@@ -88,11 +88,11 @@ def _parsed(words: Sequence[str]) -> argparse.Namespace:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"edge-bridge {__version__}")
-    _shared(parser, first=True)
+    shared(parser, first=True)
     commands = parser.add_subparsers(metavar="COMMAND", required=True, title="commands")
     for name in available():
         own = commands.add_parser(name, help=COMMANDS[name], description=COMMANDS[name], allow_abbrev=False)
-        _shared(own, first=False)
+        shared(own, first=False)
         if name in words:
             command = cast(Command, importlib.import_module(f"{__name__}.{name}"))
             own.description = command.HELP
@@ -101,7 +101,7 @@ def _parsed(words: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
-def _shared(parser: argparse.ArgumentParser, *, first: bool) -> None:
+def shared(parser: argparse.ArgumentParser, *, first: bool) -> None:
     """Add what every command takes, before or after its name; after it, an absent option leaves the earlier one alone."""
 
     def default(value: object) -> object:

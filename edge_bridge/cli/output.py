@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -62,20 +62,51 @@ def print_table(
     columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "", language: str = "en"
 ) -> None:
     """Print a table: with colour on a terminal, plain text in a pipe."""
-    console = _console()
-    table = Table(
+    show(table([word(column, language) for column in columns], rows, title=title))
+
+
+def table(
+    headings: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "", whole: Collection[int] = ()
+) -> Table:
+    """Return a table to show. whole: the columns whose cells are never broken into two lines."""
+    made = Table(
         title=Text(title) if title else None, title_justify="left", box=None, pad_edge=False, header_style="bold"
     )
-    for column in columns:
-        table.add_column(word(column, language), overflow="fold")
+    for place, heading in enumerate(headings):
+        made.add_column(heading, overflow="fold", no_wrap=place in whole)
     for row in rows:
-        table.add_row(*(cell if isinstance(cell, Text) else Text(safe(cell)) for cell in row))
-    console.print(table)
+        made.add_row(*(cell if isinstance(cell, Text) else Text(safe(cell)) for cell in row))
+    return made
+
+
+def coloured(text: str, style: str) -> Text:
+    """Return a text that is seen in colour on a terminal; it must say the same without."""
+    return Text(safe(text), style=style)
+
+
+def show(*shown: RenderableType) -> None:
+    """Print tables and texts, each from the start of a line; long texts are broken between words."""
+    console = console_now()
+    for one in shown:
+        console.print(one)
 
 
 def say(text: str, style: str = "") -> None:
     """Print one line; the style is seen on a terminal only."""
-    _console().print(Text(safe(text), style=style), soft_wrap=True)
+    console_now().print(Text(safe(text), style=style), soft_wrap=True)
+
+
+def paragraph(text: str, style: str = "", *, indent: int = 0) -> None:
+    """Print a text: broken between words on a terminal, one whole line in a pipe."""
+    console, shown = console_now(), Text(safe(text), style=style)
+    lines = shown.wrap(console, max(20, console.width - indent)) if console.is_terminal else [shown]
+    for line in lines:
+        console.print(Text(" " * indent) + line, soft_wrap=True)
+
+
+def complain(text: str) -> None:
+    """Print one line to standard error, where a script looks for what went wrong."""
+    print(f"edge-bridge: {safe(text)}", file=sys.stderr)
 
 
 def as_json(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> list[Mapping[str, Any]]:
@@ -103,6 +134,15 @@ def duration(value: Milliseconds, language: str = "en") -> str:
     return sign + joint.join(parts[:2])
 
 
+def size(count: int) -> str:
+    """Return bytes as people read them: `498 kB`, `1.2 GB`."""
+    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 1000)):
+        if count >= factor:
+            value = count / factor
+            return f"{value:.3g} {unit}" if value < 100 else f"{value:.0f} {unit}"
+    return f"{count} B"
+
+
 def local_time(utc: Milliseconds | None, timezone: str, *, seconds: bool = False) -> str:
     """Return an instant (UTC ms) on the plant's clock, `2026-03-01 08:15`; `–` when there is none."""
     if utc is None:
@@ -111,7 +151,7 @@ def local_time(utc: Milliseconds | None, timezone: str, *, seconds: bool = False
     return f"{moment:%Y-%m-%d %H:%M:%S}" if seconds else f"{moment:%Y-%m-%d %H:%M}"
 
 
-def _console() -> Console:
+def console_now() -> Console:
     """Return a console for standard output as it is now; a pipe is not cut to a terminal's width."""
     terminal = sys.stdout.isatty()
     return Console(file=sys.stdout, highlight=False, markup=False, emoji=False, width=None if terminal else 200)
