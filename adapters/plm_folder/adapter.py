@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, ClassVar, Literal
 
+import structlog
+
 from adapters.plm_folder.blocking import BlockingCalls
 from adapters.plm_folder.folder import Folder
 from adapters.plm_folder.options import PlmFolderOptions
@@ -22,12 +24,15 @@ from edge_bridge.ports import Clock
 
 _CONNECT_TIMEOUT = 5.0  # seconds
 
+log = structlog.get_logger(__name__)
+
 
 class PlmFolderAdapter:
     """One PLM folder. Delivers EcnNotice, FileRejected and one ScanDone per connection."""
 
     delivers: ClassVar[Literal["readings", "ecns"]] = "ecns"
     Options: ClassVar[type[PlmFolderOptions]] = PlmFolderOptions
+    watch = staticmethod(inotify)
 
     def __init__(self, name: str, options: Mapping[str, Any], clock: Clock) -> None:
         """Check the options; nothing outside is touched. Raises ConfigError."""
@@ -53,13 +58,25 @@ class PlmFolderAdapter:
         folder = Folder(self.options.path, self.options.file_name)
         await self._calls.run(_CONNECT_TIMEOUT, folder.check)
         polling = await self._calls.run(_CONNECT_TIMEOUT, self._must_poll)
-        session = Session(self.name, self.options, folder, self._clock, self._calls, polling=polling)
         async with AsyncExitStack() as stack:
-            if not polling:
-                stack.enter_context(inotify(self.options.path, session))
+            session = self._polled(folder) if polling else self._watched(folder, stack)
             await session.start()  # after the watch was set: what arrives in between is seen twice, never missed
             await stack.enter_async_context(_ticking(session, self._clock))
             yield session
+
+    def _polled(self, folder: Folder) -> Session:
+        return Session(self.name, self.options, folder, self._clock, self._calls, polling=True)
+
+    def _watched(self, folder: Folder, stack: AsyncExitStack) -> Session:
+        """Return a session that the kernel tells of new files; one that polls, and a warning, when it has no watch left."""
+        session = Session(self.name, self.options, folder, self._clock, self._calls, polling=False)
+        try:
+            stack.enter_context(self.watch(self.options.path, session))
+        except OSError as error:
+            hint = "raise fs.inotify.max_user_instances and max_user_watches, or set `watch: poll`"
+            log.warning("polling instead of inotify", adapter=self.name, error=error.strerror, hint=hint)
+            return self._polled(folder)
+        return session
 
     def _must_poll(self) -> bool:
         if self.options.watch == "auto":

@@ -27,13 +27,23 @@ class BlockingCalls:
         loop = asyncio.get_running_loop()
         if self._last is not None and self._last.get_loop() is loop:
             await _wait(self._last, timeout)
-        future: asyncio.Future[Result] = loop.create_future()
-        future.add_done_callback(lambda done: done.exception())  # it may end when nobody waits for it any more
-        self._last = future
-        thread = threading.Thread(target=_run, args=(future, call, args), name="plm-folder", daemon=True)
-        thread.start()
+        self._last = future = _started(call, args)
         await _wait(future, timeout)
         return future.result()
+
+
+async def in_thread(call: Callable[[*Arguments], Result], *args: *Arguments) -> Result:
+    """Return what a long call returns, or raise what it raised. Unlike asyncio's own threads it never delays the exit."""
+    future = _started(call, args)
+    await asyncio.wait({future})
+    return future.result()
+
+
+def _started(call: Callable[[*Arguments], Result], args: tuple[*Arguments]) -> asyncio.Future[Result]:
+    future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+    future.add_done_callback(lambda done: done.exception())  # it may end when nobody waits for it any more
+    threading.Thread(target=_run, args=(future, call, args), name="plm-folder", daemon=True).start()
+    return future
 
 
 async def _wait(future: asyncio.Future[Any], timeout: float) -> None:

@@ -60,5 +60,7 @@ class Settling:
         return gone
 
     def due(self, now: Milliseconds) -> list[tuple[str, bool]]:
-        """Return (name, whether it has been tried) of those whose time is over."""
-        return [(name, found.tried) for name, found in self._waiting.items() if now - found.since >= SETTLING]
+        """Return (name, whether it has been tried) of those whose time is over, oldest file first."""
+        over = [(name, found) for name, found in self._waiting.items() if now - found.since >= SETTLING]
+        over.sort(key=lambda entry: (entry[1].signature.modified_ns, entry[0]))
+        return [(name, found.tried) for name, found in over]

@@ -14,12 +14,22 @@ class FirstScan:
 
     def __init__(self, files: Iterable[str], began: Milliseconds) -> None:
         self._open = set(files)
+        self._untried = set(self._open)
         self._began = began
         self._ended = False
         self.delivered = 0
 
+    def try_now(self, name: str) -> None:
+        """Note that a file is being read for the first time, whatever comes of it."""
+        self._untried.discard(name)
+
+    def holds_back(self, name: str) -> bool:
+        """Tell whether a file must wait: of two that state one ECN the later one counts, so what lay here goes first."""
+        return bool(self._untried) and name not in self._untried
+
     def decide(self, name: str, *, delivered: bool) -> None:
         """Note that a file was delivered or rejected, or that there is nothing to deliver."""
+        self._untried.discard(name)
         if name in self._open and not self._ended:
             self._open.discard(name)
             self.delivered += delivered
@@ -30,4 +40,5 @@ class FirstScan:
             return False
         self._ended = True
         self._open.clear()
+        self._untried.clear()
         return True

@@ -22,10 +22,15 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What changes when a file is written: its size and its time of modification."""
+    """What changes when a file is written: its size and its times.
+
+    The time of its last change counts too, which nobody can set: `cp -p` and many PLMs give a new content the old time of
+    modification.
+    """
 
     size: int
     modified_ns: int
+    changed_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +68,7 @@ class Folder:
             )
 
     def list(self) -> dict[str, Signature]:
-        """Return the files that count, links and pipes among them, sub-folders not. Raises AdapterError."""
+        """Return the files that count, oldest first, links and pipes among them, sub-folders not. Raises AdapterError."""
         found: dict[str, Signature] = {}
         try:
             with os.scandir(self.path) as entries:
@@ -72,7 +77,7 @@ class Folder:
                         found[entry.name] = signature
         except OSError as error:
             raise self._lost(error) from error
-        return found
+        return dict(sorted(found.items(), key=lambda entry: (entry[1].modified_ns, entry[0])))
 
     def signatures(self, names: Iterable[str]) -> dict[str, Signature]:
         """Return the signatures of those of these files that are there."""
@@ -84,6 +89,14 @@ class Folder:
                 if error.errno not in _GONE | _REFUSED:
                     raise self._lost(error) from error
         return found
+
+    def is_linked(self, name: str) -> bool:
+        """Tell whether a file is older than its name here; the one a writer makes is not, until it is closed."""
+        try:
+            found = os.lstat(self.path / name)
+        except OSError:
+            return False  # gone, or the folder is: others tell
+        return found.st_ctime_ns != found.st_mtime_ns
 
     def read(self, name: str) -> Held | None:
         """Return a file's bytes, None when it is not there any more. Never blocks on a pipe, never follows a link.
@@ -155,4 +168,4 @@ def _signature(entry: os.DirEntry[str]) -> Signature | None:
 
 
 def _signed(found: os.stat_result) -> Signature:
-    return Signature(found.st_size, found.st_mtime_ns)
+    return Signature(found.st_size, found.st_mtime_ns, found.st_ctime_ns)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
+from functools import partial
 
+from adapters.plm_folder.blocking import in_thread
 from adapters.plm_folder.folder import Held, shown
 from adapters.plm_folder.options import PlmFolderOptions
 from adapters.plm_folder.quarantine import Quarantine
@@ -25,10 +26,11 @@ class Intake:
 
     async def notice(self, name: str, held: Held, digest: str, at: Stamp, *, settled: bool) -> EcnNotice:
         """Return the ECNs of a file. Raises Unreadable."""
+        read = partial(read_file, held.data, self._options, settled=settled)
         if len(held.data) > _LARGE:
-            ecns = await asyncio.to_thread(read_file, held.data, self._options, settled=settled)
+            ecns = await in_thread(read)
         else:
-            ecns = read_file(held.data, self._options, settled=settled)
+            ecns = read()
         return EcnNotice(self._source, at, shown(name), digest, ecns)
 
     async def rejection(
@@ -42,7 +44,7 @@ class Intake:
         if self._quarantine is None:
             return ""
         try:
-            await asyncio.to_thread(self._quarantine.keep, name, data, digest, refusal)
+            await in_thread(self._quarantine.keep, name, data, digest, refusal)
         except OSError as error:
             return f" (no copy could be made: {error.strerror})"
         return ""
@@ -51,5 +53,5 @@ class Intake:
 async def sha256(data: bytes) -> str:
     """Return the SHA-256 in hexadecimal."""
     if len(data) > _LARGE:
-        return (await asyncio.to_thread(hashlib.sha256, data)).hexdigest()
+        return (await in_thread(hashlib.sha256, data)).hexdigest()
     return hashlib.sha256(data).hexdigest()

@@ -64,13 +64,16 @@ class Session:
         self._lost = ""
         self._next_check = self._next_scan = clock.now().boottime
 
-    # what the watcher and the ticker call
-
     def arrived(self, name: str) -> None:
         """Take note of a file that was closed or moved into the folder."""
         if self._folder.wants(name):
             self._arrived.setdefault(name, False)
             self._wake.set()
+
+    def appeared(self, name: str) -> None:
+        """Take up a file that was linked here; one that is being written is closed later."""
+        if self._folder.wants(name) and self._folder.is_linked(name):
+            self.arrived(name)
 
     def missed(self) -> None:
         """Scan now: the kernel dropped events."""
@@ -87,8 +90,6 @@ class Session:
         self._tick = True
         self._wake.set()
 
-    # the iterator
-
     def __aiter__(self) -> Session:
         return self
 
@@ -104,22 +105,18 @@ class Session:
         now = self._clock.now()
         self._next_scan = now.boottime + (_POLL if self._polling else _RESCAN)
         self._first = FirstScan(listing, now.boottime)
-        for name in sorted(listing, key=lambda name: (listing[name].modified_ns, name)):
-            if self._polling or self._is_fresh(listing[name], now.utc):
-                self._settling.see(name, listing[name], now.boottime)
+        for name, signature in listing.items():
+            if self._polling or self._is_fresh(signature, now.utc):
+                self._settling.see(name, signature, now.boottime)
             else:
                 self._backlog.append(name)
         self._end_first_scan()
 
     async def _step(self) -> None:
-        """Do the most urgent thing: a new file, the timer, then the backlog of the first scan."""
+        """Do the next thing: the timer, what lay in the folder at connect, then what came since, each in order."""
         if self._lost:
             raise AdapterError(self._lost, "it is read anew when it is back")
-        if self._arrived:
-            name, final = next(iter(self._arrived.items()))
-            del self._arrived[name]
-            await self._attempt(name, final=final)
-        elif self._tick:
+        if self._tick:
             self._tick = False
             await self._on_tick()
         elif self._backlog:
@@ -127,12 +124,15 @@ class Session:
             self._backlog.popleft()
             if len(self._backlog) % _BATCH == 0:
                 await self._clock.sleep(0)
+        elif name := next((name for name in self._arrived if not self._first.holds_back(name)), None):
+            await self._attempt(name, final=self._arrived.pop(name))
         else:
             await self._wake.wait()
             self._wake.clear()
         self._end_first_scan()
 
     async def _attempt(self, name: str, *, final: bool) -> None:
+        self._first.try_now(name)
         try:
             await self._take(name, final=final)
         except asyncio.CancelledError:

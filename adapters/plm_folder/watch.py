@@ -12,8 +12,6 @@ from typing import Protocol
 
 from watchdog.observers.inotify_c import CallbackId, InotifyConstants, InotifyEvent, InotifyFD, Mask
 
-from edge_bridge.errors import AdapterError
-
 _MOUNTS = Path("/proc/self/mountinfo")
 _NETWORK = re.compile(
     r"cifs|smb3|smbfs|ncpfs|nfs4?|afs|coda|9p|virtiofs|vboxsf|vmhgfs|prl_fs|drvfs|davfs|ceph|lustre|gpfs|beegfs|ocfs2|gfs2"
@@ -29,6 +27,9 @@ class Listener(Protocol):
 
     def arrived(self, name: str) -> None:
         """A file was closed after writing, or moved into the folder."""
+
+    def appeared(self, name: str) -> None:
+        """A file got a name in the folder: it is being written, or it was linked here."""
 
     def missed(self) -> None:
         """The kernel dropped events: look for yourself."""
@@ -60,26 +61,24 @@ def file_system(path: str, mounts: str) -> str:
 
 @contextmanager
 def inotify(path: Path, listener: Listener) -> Iterator[None]:
-    """Tell the listener about complete files until the context ends. Raises AdapterError when the kernel refuses.
+    """Tell the listener about complete files until the context ends. Raises OSError when the kernel has no watch left.
 
     One thread, and only the events that matter: a full observer adds two threads to each event's way, and holds back
     whatever follows a file that was moved out of the folder for half a second.
     """
     loop = asyncio.get_running_loop()
     callback = _Callback(loop.call_soon_threadsafe, listener)
-    try:
-        kernel = InotifyFD()
-    except OSError as error:
-        raise _refused(path, error) from error
+    kernel = InotifyFD()
     kernel.start()
     try:
         mask = Mask(
-            _COMPLETE | InotifyConstants.IN_DELETE_SELF | InotifyConstants.IN_MOVE_SELF | InotifyConstants.IN_ONLYDIR
+            _COMPLETE
+            | InotifyConstants.IN_CREATE
+            | InotifyConstants.IN_DELETE_SELF
+            | InotifyConstants.IN_MOVE_SELF
+            | InotifyConstants.IN_ONLYDIR
         )
-        try:
-            kernel.add_callback(os.fsencode(path), mask, callback, CallbackId(id(callback)))
-        except OSError as error:
-            raise _refused(path, error) from error
+        kernel.add_callback(os.fsencode(path), mask, callback, CallbackId(id(callback)))
         yield
     finally:
         callback.listening = False
@@ -100,8 +99,9 @@ class _Callback:
             return
         if event.mask & _LEFT:
             self._call(self._listener.left)
-        elif event.mask & _COMPLETE and not event.mask & InotifyConstants.IN_ISDIR:
-            self._call(self._listener.arrived, os.fsdecode(event.name))
+        elif not event.mask & InotifyConstants.IN_ISDIR:
+            told = self._listener.arrived if event.mask & _COMPLETE else self._listener.appeared
+            self._call(told, os.fsdecode(event.name))
 
     def on_watch_deleted(self, _watch: int) -> None:
         """Pass on that the kernel gave up the watch: the folder is gone."""
@@ -112,10 +112,3 @@ class _Callback:
         """Pass on that events were lost."""
         if self.listening:
             self._call(self._listener.missed)
-
-
-def _refused(path: Path, error: OSError) -> AdapterError:
-    return AdapterError(
-        f"{path} cannot be watched: {error.strerror}",
-        "raise fs.inotify.max_user_instances and max_user_watches, or set `watch: poll`",
-    )

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
+import subprocess
+import sys
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from time import perf_counter
 from typing import TypeVar
 
 import pytest
+import structlog
 
 from adapters.plm_folder.adapter import PlmFolderAdapter
 from adapters.plm_folder.blocking import BlockingCalls
@@ -100,6 +104,18 @@ def old(path: Path, text: str, *, order: int = 0) -> None:
 def nothing_looks() -> bool:
     """Tell whether no thread of the adapter is looking at the folder."""
     return not any(thread.name == "plm-folder" for thread in threading.enumerate())
+
+
+@contextmanager
+def deaf(session: Session) -> Iterator[set[str]]:
+    """Let the kernel's events pass unheard, as when its queue overflows; yield the names that they would have told."""
+    unheard: set[str] = set()
+    session.arrived = unheard.add  # type: ignore[method-assign]
+    session.appeared = lambda name: None  # type: ignore[method-assign]
+    try:
+        yield unheard
+    finally:
+        del session.arrived, session.appeared
 
 
 def take_away(folder: Path, how: str) -> None:
@@ -273,18 +289,164 @@ async def test_two_thousand_old_files_then_scan_done(folder: Path) -> None:
         assert watched.reports[-1] == ScanDone("plm", watched.reports[-1].at, 2000)
 
 
-async def test_a_new_file_overtakes_the_first_scan(folder: Path) -> None:
-    """Ten thousand old files are no reason to keep a new ECN waiting."""
+async def test_a_new_file_waits_for_the_older_ones_of_the_first_scan(folder: Path) -> None:
+    """Of two files that state one ECN the later one counts: it must not be followed by the earlier one."""
     for count in range(600):
-        old(folder / f"{count}.csv", ecn(f"EC-{count:04}"))
-    async with adapter_for(folder, clock_beside(folder)).connect() as reports:
-        await anext(reports)
-        (folder / "new.csv").write_text(ecn("EC-new"))
-        seen = []
-        while (report := await anext(reports)) and not isinstance(report, ScanDone):
-            seen.append(report.file)
-        assert seen.index("new.csv") < 550
-        assert len(seen) == 600
+        old(folder / f"{count}.csv", ecn("EC-1", f"A{count}"), order=count)
+    (folder / "fresh.csv").write_text(ecn("EC-1", "B"))
+    async with watching(folder) as watched:
+        await until(lambda: watched.reports)
+        (folder / "a-new.csv").write_text(ecn("EC-1", "C"))
+        await watched.later(lambda: watched.of(ScanDone) and watched.of(EcnNotice)[-1].file == "a-new.csv")
+        assert [notice.file for notice in watched.of(EcnNotice)[-3:]] == ["599.csv", "fresh.csv", "a-new.csv"]
+        assert watched.of(ScanDone)[0].files == 601
+
+
+async def test_a_broken_file_of_the_first_scan_does_not_hold_back_a_new_one(folder: Path) -> None:
+    """What lay there is tried first; whether it can be read at all is not waited for."""
+    old(folder / "broken.csv", HEADER + "EC-1,rel")
+    async with watching(folder) as watched:
+        (folder / "new.csv").write_text(ecn("EC-2"))
+        await until(lambda: watched.numbers == ["EC-2"])
+        assert not watched.of(ScanDone)
+
+
+async def test_files_found_together_are_read_oldest_first(folder: Path) -> None:
+    """By time of modification, then by name, whatever order the directory has them in."""
+    async with watching(folder, watch="poll") as watched:
+        await watched.later(lambda: watched.of(ScanDone))
+        for count in range(100):  # two share each time
+            old(folder / f"{count * 37 % 100:02}.csv", ecn("EC-1"), order=-(count // 2))
+        await watched.later(lambda: len(watched.numbers) == 100)
+        files = [notice.file for notice in watched.of(EcnNotice)]
+        assert files == sorted(files, key=lambda name: (os.stat(folder / name).st_mtime_ns, name))
+
+
+async def test_a_scan_after_lost_events_reads_oldest_first(folder: Path) -> None:
+    """The kernel dropped the events of many files: the scan that makes up for them keeps their order."""
+    async with watching(folder) as watched:
+        await until(lambda: watched.of(ScanDone))
+        with deaf(watched.session) as unheard:
+            for count in range(50):
+                old(folder / f"{count}.csv", ecn(f"EC-{count}"), order=-count)
+            await until(lambda: len(unheard) == 50)
+        watched.session.missed()
+        await until(lambda: len(watched.numbers) == 50)
+        assert watched.numbers == [f"EC-{count}" for count in reversed(range(50))]
+
+
+@pytest.mark.parametrize("watch", ["inotify", "poll"])
+async def test_other_content_of_the_same_size_and_time_is_seen(folder: Path, watch: str) -> None:
+    """Programs that keep a file's time of modification, such as `cp -p`, hide nothing."""
+    old(folder / "e1.csv", ecn("EC-1", "B"))
+    async with watching(folder, watch=watch) as watched:
+        await watched.later(lambda: watched.of(ScanDone))
+        old(folder / ".next", ecn("EC-1", "C"))
+        (folder / ".next").replace(folder / "e1.csv")
+        await watched.later(lambda: len(watched.numbers) == 2)
+        old(folder / "e1.csv", ecn("EC-1", "D"))
+        await watched.later(lambda: len(watched.numbers) == 3)
+        assert [notice.ecns[0].items[0].revision for notice in watched.of(EcnNotice)] == ["B", "C", "D"]
+
+
+async def test_a_file_replaced_again_and_again_ends_with_its_last_content(folder: Path) -> None:
+    """Two versions within a millisecond, or one while the other is read: the last one is never missed."""
+    async with watching(folder) as watched:
+        await until(lambda: watched.of(ScanDone))
+        for count in range(300):
+            (folder / ".next").write_text(ecn("EC-1", f"R{count}"))
+            (folder / ".next").replace(folder / "e1.csv")
+            (folder / f"other{count}.csv").write_text(ecn(f"EX-{count}"))
+            if count % 50 == 0:
+                await settle(1)
+        await watched.marker()
+        await until(lambda: len({number for number in watched.numbers if number.startswith("EX")}) == 300)
+        last = [notice for notice in watched.of(EcnNotice) if notice.file == "e1.csv"][-1]
+        assert last.ecns[0].items[0].revision == "R299"
+
+
+LOOK = """
+import asyncio, structlog, sys
+from adapters.plm_folder.adapter import PlmFolderAdapter
+from edge_bridge.clock import SystemClock
+structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+async def look():
+    async with PlmFolderAdapter("plm", {"path": sys.argv[1], "adapter": "plm_folder"}, SystemClock()).connect() as reports:
+        print((await anext(reports)).file)
+asyncio.run(look())
+"""
+LEAVE = """
+import asyncio, sys, time
+from adapters.plm_folder.adapter import PlmFolderAdapter
+from edge_bridge.clock import SystemClock
+async def look():
+    async with PlmFolderAdapter("plm", {"path": sys.argv[1], "adapter": "plm_folder"}, SystemClock()).connect() as reports:
+        reading = asyncio.ensure_future(anext(reports))
+        await asyncio.wait({reading}, timeout=0.3)
+        assert not reading.done()
+        reading.cancel()
+        await asyncio.wait({reading})
+    print(time.perf_counter(), flush=True)
+asyncio.run(look())
+"""
+
+
+@contextmanager
+def refuse_to_watch(_path: Path, _listener: object) -> Iterator[None]:
+    """Refuse, as the kernel does when the limit is reached."""
+    raise OSError(errno.ENOSPC, "inotify watch limit reached")
+    yield
+
+
+class Unwatchable(PlmFolderAdapter):
+    """An adapter to which the kernel gives no watch."""
+
+    watch = staticmethod(refuse_to_watch)
+
+
+async def test_no_watch_left_means_polling_and_a_warning(folder: Path) -> None:
+    """ENOSPC: the limit belongs to the whole computer, and somebody else may have used it up."""
+    clock = clock_beside(folder)
+    adapter = Unwatchable("plm", {"adapter": "plm_folder", "path": str(folder), "watch": "inotify"}, clock)
+    with structlog.testing.capture_logs() as logged:
+        async with adapter.connect() as reports:
+            assert isinstance(reports, Session)
+            watched = Watching(folder, clock, reports)
+            task = asyncio.create_task(watched.collect())
+            await watched.later(lambda: watched.of(ScanDone))
+            (folder / "e1.csv").write_text(ecn("EC-1"))
+            assert 2 <= await watched.later(lambda: watched.numbers == ["EC-1"]) <= 4
+            task.cancel()
+            await asyncio.wait({task})
+    (warning,) = logged
+    assert (warning["log_level"], warning["event"]) == ("warning", "polling instead of inotify")
+    assert warning["error"] == "inotify watch limit reached"
+    assert "max_user_watches" in warning["hint"]
+
+
+def test_the_kernels_own_limit_means_polling(folder: Path) -> None:
+    """In a user namespace that may have no watch at all: the real refusal, told by the real kernel."""
+    (folder / "e1.csv").write_text(ecn("EC-1"))
+    limit = "echo 0 > /proc/sys/user/max_inotify_watches"
+    if subprocess.run(["unshare", "-Ur", "sh", "-c", limit], capture_output=True, check=False).returncode:
+        pytest.skip("this computer gives no user namespaces")
+    look = f"{limit} && exec {sys.executable} -c '{LOOK}' {folder}"
+    found = subprocess.run(
+        ["unshare", "-Ur", "sh", "-c", look], capture_output=True, text=True, check=False, timeout=30
+    )
+    assert (found.returncode, found.stdout.split()) == (0, ["e1.csv"]), found.stderr
+    assert "polling instead of inotify" in found.stderr
+
+
+def test_leaving_in_the_middle_of_a_large_file_is_quick(folder: Path) -> None:
+    """A thread that still parses does not hold up the end of the process."""
+    (folder / "big.csv").write_text(HEADER + "".join(f"EC-{count},released,EL-{count},B\n" for count in range(190_000)))
+    os.utime(folder / "big.csv", (1_700_000_000, 1_700_000_000))
+    script = [sys.executable, "-c", LEAVE, str(folder)]
+    found = subprocess.run(script, capture_output=True, text=True, check=True, timeout=30)
+    left, ended = float(found.stdout), perf_counter()
+    assert found.stderr == ""
+    assert ended - left < 0.5
 
 
 async def test_a_fresh_file_at_connect_may_be_incomplete(folder: Path) -> None:
@@ -379,17 +541,29 @@ async def test_a_rejection_is_told_even_without_a_copy(folder: Path, tmp_path: P
         assert "no copy could be made" in watched.of(FileRejected)[0].reason
 
 
-async def test_a_slow_scan_finds_what_no_event_told(folder: Path) -> None:
-    """A hard link makes no event; lost events ask for a scan at once."""
+async def test_a_hard_link_is_taken_up_at_once(folder: Path) -> None:
+    """It is never closed nor moved; that its content is older than its name tells it from a file being written."""
     old(folder.parent / "a", ecn("EC-1"))
-    old(folder.parent / "b", ecn("EC-2"))
     async with watching(folder) as watched:
         await until(lambda: watched.of(ScanDone))
         os.link(folder.parent / "a", folder / "a.csv")
+        (folder.parent / "a").unlink()
+        await until(lambda: watched.numbers == ["EC-1"])
+
+
+async def test_a_slow_scan_finds_what_no_event_told(folder: Path) -> None:
+    """A file without an event is found within a minute; lost events ask for a scan at once."""
+    async with watching(folder) as watched:
+        await until(lambda: watched.of(ScanDone))
+        with deaf(watched.session) as unheard:
+            old(folder / "a.csv", ecn("EC-1"))
+            await until(lambda: unheard == {"a.csv"})
         await watched.clock.advance(10)
         assert not watched.numbers
         assert await watched.later(lambda: watched.numbers, step=5) <= 60
-        os.link(folder.parent / "b", folder / "b.csv")
+        with deaf(watched.session) as unheard:
+            old(folder / "b.csv", ecn("EC-2"))
+            await until(lambda: unheard == {"b.csv"})
         watched.session.missed()
         await until(lambda: watched.numbers == ["EC-1", "EC-2"])
 
