@@ -10,6 +10,7 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
@@ -46,13 +47,18 @@ def run() -> list[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         naive = asyncio.run(_with_broker(Path(folder) / "naive", 200, _naive))
         figures.append(("naive loop: await each publish, delete each row", f"{naive:,.0f} events/s", None))
+        wal = asyncio.run(_with_broker(Path(folder) / "wal", 200, partial(_naive, journal="wal")))
+        figures.append(("the same loop with a write-ahead log", f"{wal:,.0f} events/s", None))
         for window in (20, 200):
             rate = asyncio.run(_with_broker(Path(folder) / f"window-{window}", window, _drain))
             within = rate >= TARGET_PER_S if window == 200 else None
             figures.append(
                 (f"drain {EVENTS:,} events of {BODY} B, receive maximum {window}", f"{rate:,.0f} events/s", within)
             )
-        figures.append(("drain against naive", f"{rate / naive:.1f} ×", rate / naive >= TARGET_RATIO))
+        figures.append(
+            (f"drain against naive (≥ {TARGET_RATIO} ×)", f"{rate / naive:.1f} ×", rate / naive >= TARGET_RATIO)
+        )
+        figures.append(("drain against naive with a write-ahead log", f"{rate / wal:.1f} ×", None))
     return figures
 
 
@@ -137,10 +143,11 @@ async def _no_command(command: Command) -> Answer:
     return Answer(command.payload["id"], False)
 
 
-async def _naive(folder: Path, options: MqttOptions) -> float:
+async def _naive(folder: Path, options: MqttOptions, journal: str = "delete") -> float:
     """Drain as it is usually written: SQLite as it comes, on a worker thread; one publish awaited, one row deleted."""
     loop, thread = asyncio.get_running_loop(), ThreadPoolExecutor(1)
     database = apsw.Connection(str(folder / "naive.db"))
+    database.execute(f"pragma journal_mode = {journal}")
     database.execute("create table outbox (sequence integer primary key, body blob not null)")
     with database:
         database.executemany("insert into outbox values (?, ?)", ((n, _body(n)) for n in range(1, NAIVE_EVENTS + 1)))
