@@ -66,6 +66,10 @@ class Desk:
             return machine or "–"
         return f"{known.name} ({known.id})"
 
+    def joined(self, *parts: str) -> str:
+        """Return sentences' parts as one, by the language's own mark; empty ones are left out."""
+        return ("；" if self.language == "zh-CN" else "; ").join(part for part in parts if part)
+
     def ask(self, message: Mapping[str, Any], *, within: float = 10.0) -> dict[str, Any]:
         """Ask the running daemon. Raises NotRunning, ControlError."""
         answer = control.request(control.socket_path(self.config.store.path), message, within=within)

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from rich.cells import cell_len
 from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -102,6 +103,15 @@ def paragraph(text: str, style: str = "", *, indent: int = 0) -> None:
     lines = shown.wrap(console, max(20, console.width - indent)) if console.is_terminal else [shown]
     for line in lines:
         console.print(Text(" " * indent) + line, soft_wrap=True)
+
+
+def labelled(label: str, text: str, *, width: int = 12) -> None:
+    """Print a line with its label before it; what does not fit goes on under the text."""
+    console, shown = console_now(), Text(safe(text))
+    lines = shown.wrap(console, max(20, console.width - width - 2)) if console.is_terminal else [shown]
+    head = Text("  ") + Text(label, style="bold") + Text(" " * max(1, width - cell_len(label)))
+    for place, line in enumerate(lines):
+        console.print((head if place == 0 else Text(" " * (width + 2))) + line, soft_wrap=True)
 
 
 def complain(text: str) -> None:

@@ -1,0 +1,196 @@
+"""The dry run of `edge-bridge ecn`: the source's own reader, the ledger's own intake in memory, nothing written."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+from edge_bridge.cli.desk import Desk
+from edge_bridge.config import AdapterConfig
+from edge_bridge.domain.dates import Timing, timing
+from edge_bridge.domain.ecn import Ecn, EcnDraft
+from edge_bridge.domain.evidence import Assessment
+from edge_bridge.domain.ledger import Ledger
+from edge_bridge.domain.reading import Reading
+from edge_bridge.domain.routing import Demand, Unrouted, route
+from edge_bridge.domain.signal import EcnNotice
+from edge_bridge.domain.state import KINDS, Requirement, State, register_key
+from edge_bridge.errors import AdapterError, EdgeBridgeError
+from edge_bridge.store import Snapshot
+
+
+class Reader(Protocol):
+    """An ECN source that can say what bytes would be read as."""
+
+    def read(self, name: str, data: bytes) -> tuple[EcnDraft, ...]:
+        """Return the ECNs. Raises AdapterError with the place and the fix."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which source reads. why: named, folder, only, first, none. of: how many there were to choose from."""
+
+    id: str
+    adapter: AdapterConfig
+    why: str
+    of: int
+
+    @property
+    def reader(self) -> Reader:
+        """The source's reader."""
+        return cast(Reader, self.adapter.adapter)
+
+    def wants(self, name: str) -> bool:
+        """Tell whether the source would take a file of this name."""
+        pattern = getattr(self.adapter.options, "file_name", None)
+        return pattern is None or pattern.fullmatch(name) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What one demand would mean on its machine. rules: what would be in force there, None when nothing."""
+
+    demand: Demand
+    rules: Requirement | None
+    reading: Reading | None
+    assessment: Assessment | None
+
+    @property
+    def in_force(self) -> bool:
+        """Whether this very ECN would rule."""
+        return self.rules is not None and self.rules.demand.ecn == self.demand.ecn
+
+    @property
+    def colour(self) -> str:
+        """red, green, or blind when nothing is known."""
+        if not self.in_force:
+            return "none"
+        if self.assessment is None:
+            return "blind"
+        return "red" if self.assessment.wrong else "green" if self.assessment.matches else "blind"
+
+
+@dataclass(frozen=True, slots=True)
+class EcnRead:
+    """One ECN of the file: what it says, what its dates mean, where it leads, and what would become of it."""
+
+    draft: EcnDraft
+    timing: Timing
+    ecn: Ecn | None
+    same: bool
+    outlooks: tuple[Outlook, ...] = ()
+    unrouted: tuple[Unrouted, ...] = ()
+
+    @property
+    def faulty(self) -> bool:
+        """Whether somebody must do something before it can work."""
+        in_force = self.draft.status is not None and self.draft.status.in_force
+        return self.draft.status is None or (in_force and bool(self.unrouted))
+
+
+@dataclass(frozen=True, slots=True)
+class FileRead:
+    """One file: its ECNs, or why it cannot be read."""
+
+    name: str
+    sha256: str
+    ecns: tuple[EcnRead, ...] = ()
+    error: str = ""
+    chinese: str = ""
+
+    @property
+    def faulty(self) -> bool:
+        """Whether somebody must do something before it can work."""
+        return bool(self.error) or any(one.faulty for one in self.ecns)
+
+
+def choose(desk: Desk, path: Path, named: str | None, sample: tuple[Path, bytes] | None) -> Choice:
+    """Return the source that would read a file: the named one, the one whose folder it lies in, the only, the first."""
+    sources = {id_: adapter for id_, adapter in desk.config.adapters.items() if hasattr(adapter.adapter, "read")}
+    sources = {id_: adapter for id_, adapter in sources.items() if adapter.delivers == "ecns"}
+    if named is not None:
+        if named not in sources:
+            known = ", ".join(sources) or "–"
+            raise EdgeBridgeError(
+                desk.words("ecn.no_such_source", source=named), desk.words("ecn.sources", sources=known)
+            )
+        return Choice(named, sources[named], "named", len(sources))
+    if not sources:
+        raise EdgeBridgeError(desk.words("ecn.no_source"), desk.words("ecn.no_source.fix"))
+    for id_, adapter in sources.items():
+        folder = getattr(adapter.options, "path", None)
+        if isinstance(folder, Path) and path.resolve().is_relative_to(folder.resolve()):
+            return Choice(id_, adapter, "folder", len(sources))
+    first = next(iter(sources))
+    if len(sources) == 1:
+        return Choice(first, sources[first], "only", 1)
+    for id_, adapter in sources.items():
+        if sample is not None and _can_read(adapter, *sample):
+            return Choice(id_, adapter, "first", len(sources))
+    return Choice(first, sources[first], "none", len(sources))
+
+
+def _can_read(adapter: AdapterConfig, path: Path, data: bytes) -> bool:
+    try:
+        cast(Reader, adapter.adapter).read(path.name, data)
+    except AdapterError:
+        return False
+    return True
+
+
+class DryRun:
+    """A ledger in memory, filled from the database, that takes files in as the running one would."""
+
+    def __init__(self, desk: Desk, choice: Choice, snapshot: Snapshot | None) -> None:
+        self._desk = desk
+        self._choice = choice
+        rows = {kind: _rows(snapshot, kind) for kind in KINDS}
+        self._ledger = Ledger(State.of(rows), desk.config.plant, desk.now, lambda: str(uuid.uuid4()))
+
+    def read(self, name: str, data: bytes) -> FileRead:
+        """Return what the file would be read as, and what would become of it."""
+        digest = hashlib.sha256(data).hexdigest()
+        try:
+            drafts = self._choice.reader.read(name, data)
+        except AdapterError as error:
+            return FileRead(name, digest, error=str(error), chinese=_in_chinese(name, error.__cause__))
+        return FileRead(name, digest, tuple(self._take(draft, name, digest) for draft in drafts))
+
+    def _take(self, draft: EcnDraft, name: str, digest: str) -> EcnRead:
+        books, plant = self._ledger.books, self._desk.config.plant
+        dates = timing(draft, self._desk.now.utc, plant)
+        demands, unrouted = route(draft, plant)
+        held = books.state.ecn.get(draft.number)
+        same = held is not None and held.draft.digest == draft.digest
+        if draft.status is not None:
+            # a name of its own: a file that the daemon has taken in already would not be looked at again
+            notice = EcnNotice(self._choice.id, self._desk.now, f"dry run/{name}/{draft.number}", digest, (draft,))
+            self._ledger.apply(notice)
+        outlooks = tuple(self._outlook(demand) for demand in demands)
+        return EcnRead(draft, dates, books.state.ecn.get(draft.number), same, outlooks, tuple(unrouted))
+
+    def _outlook(self, demand: Demand) -> Outlook:
+        books = self._ledger.books
+        rules = books.state.requirement.get(register_key(demand.machine, demand.key))
+        kept, machine = books.state.machine.get(demand.machine), books.machine(demand.machine)
+        reading = kept.reading if kept is not None else None
+        if rules is None or reading is None or machine is None:
+            return Outlook(demand, rules, reading, None)
+        as_if_now = replace(reading, at=books.now)
+        return Outlook(demand, rules, reading, self._ledger.watch.assessment(rules, machine, as_if_now))
+
+
+def _in_chinese(name: str, cause: BaseException | None) -> str:
+    """Return why a file cannot be read in Chinese, from a reader that says it; else nothing."""
+    what, hint = getattr(cause, "chinese", ""), getattr(cause, "chinese_hint", "")
+    where = getattr(cause, "where", "")
+    return f"{name}: {f'{where}: ' if where else ''}{what} → {hint}" if what else ""
+
+
+def _rows(snapshot: Snapshot | None, kind: str) -> dict[str, Any]:
+    if snapshot is None:
+        return {}
+    return snapshot.find(kind, closed=False) if kind in ("obligation", "card") else snapshot.rows(kind)
