@@ -59,16 +59,16 @@ class Narrator:
     def opening(self) -> None:
         """Say what this is about."""
         self.console.rule(Text(self.texts("title"), style="bold"), characters="═")
-        self._paragraph(self.texts("intro", limit=self._limit_s))
-        self._paragraph(self.texts("legend"))
-        self._paragraph(self.texts("starting"), "dim")
+        self.paragraph(self.texts("intro", limit=self._limit_s))
+        self.paragraph(self.texts("legend"))
+        self.paragraph(self.texts("starting"), "dim")
 
     def chapter(self, number: int, count: int, name: str) -> None:
         """Open a step: its number, title, and what it is about."""
         self.console.print()
         title = Text(f"{number}/{count}  {self.texts(f'steps.{name}.title')}", style="bold cyan")
         self.console.rule(title, align="left")
-        self._paragraph(self.texts(f"steps.{name}.text", limit=self._limit_s), "italic")
+        self.paragraph(self.texts(f"steps.{name}.text", limit=self._limit_s), "italic")
 
     def end_of_chapter(self) -> None:
         """Show every machine's lamp; on a terminal they stand at the foot anyway."""
@@ -102,7 +102,8 @@ class Narrator:
             self.console.print(head + Text(part, style=style), soft_wrap=True)
             head = Text(" " * (_TIME + _LAMP))
 
-    def _paragraph(self, text: str, style: str = "") -> None:
+    def paragraph(self, text: str, style: str = "") -> None:
+        """Print a text over the whole width."""
         for part in wrapped(text, self.console.width):
             self.console.print(Text(part, style=style), soft_wrap=True)
 
@@ -148,13 +149,13 @@ class Narrator:
 
     def _lamp_line(self, *, countdown: bool = True) -> Text:
         now = self._clock.now().utc
-        line = Text(f"{self.texts('lamp_line')}  ", style="dim")
+        parts: list[str | tuple[str, str]] = [(f"{self.texts('lamp_line')}  ", "dim")]
         for machine, name in NAMES.items():
             lamp = self.lamps.shown[machine]
-            line += Text(f"  {name} ", style="") + Text(f"● {self.texts(f'lamps.{lamp}')}", style=STYLES[lamp])
-            left = self.lamps.left(machine, now) if countdown else None
-            line += Text(f" {self.texts('left', seconds=left)}" if left is not None else "", style="yellow")
-        return line
+            parts += [f"  {name} ", (f"● {self.texts(f'lamps.{lamp}')}", STYLES[lamp])]
+            if countdown and (left := self.lamps.left(machine, now)) is not None:
+                parts.append((f" {self.texts('left', seconds=left)}", "yellow"))
+        return Text.assemble(*parts)
 
 
 def _at(text: str) -> datetime:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import shutil
 import socket
 import tempfile
@@ -76,11 +76,11 @@ class Plant:
     """Starts what the demo needs and ends what it started. folder: everything that is written lies in it."""
 
     def __init__(self, limit_s: int, clock: Clock) -> None:
-        if importlib.util.find_spec("amqtt") is None:
-            raise EdgeBridgeError(
-                "the demo brings its own MQTT broker, amqtt, and that is not installed",
-                "pip install 'edge-bridge[demo]'",
-            )
+        try:
+            importlib.import_module("amqtt")
+        except ImportError:
+            what = "the demo brings its own MQTT broker, amqtt, and that is not installed"
+            raise EdgeBridgeError(what, "pip install 'edge-bridge[demo]'") from None
         self._limit_s = limit_s
         self._clock = clock
         self._reserved = socket.socket()  # bound and never listening: nobody takes the port while the broker is away

@@ -55,7 +55,7 @@ def perform(wishes: Wishes, clock: Clock) -> Summary:
                 lines = [json.dumps({"topic": topic, "payload": body.decode()}) for topic, body in record.messages]
                 wishes.record.write_text("\n".join(lines) + "\n", encoding="utf-8")
             if wishes.keep:
-                summary.show(found, texts, narrator.console)
+                summary.show(found, narrator)
                 _keep(plant, topics, director, narrator)
         finally:
             code = _cleared(plant, platform, keep_folder=wishes.keep)
@@ -63,7 +63,7 @@ def perform(wishes: Wishes, clock: Clock) -> Summary:
         return found
     if code != 0 and found.passed:
         found = summary.failed(found, texts("wrong.stopped", code=code, words=""))
-    summary.show(found, texts, narrator.console)
+    summary.show(found, narrator)
     return found
 
 
@@ -108,7 +108,9 @@ def _keep(plant: Plant, topics: Topics, director: Director, narrator: Narrator) 
 
 def _cleared(plant: Plant, platform: Platform, *, keep_folder: bool) -> int:
     """End everything; a second Ctrl-C does not leave half of it behind."""
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {
+        number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
     try:
         platform.stop()
         return plant.stop(keep_folder=keep_folder)
@@ -119,13 +121,14 @@ def _cleared(plant: Plant, platform: Platform, *, keep_folder: bool) -> int:
 
 @contextmanager
 def _sigterm_as_interrupt() -> Iterator[None]:
-    """Clean up after SIGTERM as after Ctrl-C."""
+    """Clean up after SIGTERM, and when the terminal is closed, as after Ctrl-C."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

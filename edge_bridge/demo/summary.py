@@ -7,13 +7,12 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from edge_bridge.demo.judge import Record, name_of
+from edge_bridge.demo.narrator import Narrator
 from edge_bridge.demo.scenario import NAMES
-from edge_bridge.demo.texts import Texts
 
 _STYLES = {"compliant": "green", "late": "yellow", "violated": "bold red"}
 
@@ -85,33 +84,31 @@ def failed(summary: Summary, problem: str) -> Summary:
     return replace(summary, passed=False, problems=(*summary.problems, problem))
 
 
-def show(summary: Summary, texts: Texts, console: Console) -> None:
+def show(summary: Summary, narrator: Narrator) -> None:
     """Print the table and the result."""
+    texts, console = narrator.texts, narrator.console
     console.print()
     console.rule(Text(texts("steps.result.title"), style="bold cyan"), align="left")
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("machine", "change", "verdict", "took", "response"):
         table.add_column(texts(f"summary.{column}"))
     for row in summary.changes:
+        times = (row.took_s, row.response_s)
         table.add_row(
             NAMES.get(row.machine, row.machine),
             row.ecn,
             Text(texts.word("summary.verdicts", row.verdict), style=_STYLES.get(row.verdict, "")),
-            *(
-                texts("seconds", seconds=f"{took:.1f}") if took is not None else "–"
-                for took in (row.took_s, row.response_s)
-            ),
+            *(texts("seconds", seconds=f"{took:.1f}") if took is not None else "–" for took in times),
         )
     console.print(table)
-    counted = texts("summary.events" if summary.passed else "summary.events_wrong", **summary.as_data())
-    console.print(Text(counted))
+    narrator.paragraph(texts("summary.events" if summary.passed else "summary.events_wrong", **summary.as_data()))
     seconds = f"{summary.seconds:.0f}"
     if summary.passed:
-        console.print(Text(texts("summary.good", seconds=seconds), style="bold green"))
+        narrator.paragraph(texts("summary.good", seconds=seconds), "bold green")
         return
-    console.print(Text(texts("summary.bad", seconds=seconds), style="bold red"))
+    narrator.paragraph(texts("summary.bad", seconds=seconds), "bold red")
     for problem in summary.problems:
-        console.print(Text(f"  ✗ {problem}", style="red"))
+        narrator.paragraph(f"✗ {problem}", "red")
 
 
 def _seconds(earlier: str, later: str) -> float:

@@ -28,6 +28,10 @@ class Texts:
         """Return a text with its fields filled."""
         return self._templates[key].format(**values)
 
+    def template(self, key: str) -> str:
+        """Return a text with its fields unfilled."""
+        return self._templates[key]
+
     def word(self, family: str, key: object) -> str:
         """Return a word of a family (`parties`, `kinds`, …), the key itself where there is none."""
         return self._templates.get(f"{family}.{key}", str(key))
