@@ -30,6 +30,17 @@ class Deadline:
             return self.boottime - now.boottime
         return self.utc - now.utc
 
+    def laid_over(self, here: Stamp, last: Stamp) -> Deadline:
+        """Return the same deadline on the clock of a new boot.
+
+        last: the last stamp on record. If the wall clock was set since the anchor, in the anchor's boot, what was
+        promised in UTC is that much off: boottime, which nobody sets, said when it would be.
+        """
+        stepped = 0
+        if last.boot == self.anchor.boot:
+            stepped = (last.utc - self.anchor.utc) - (last.boottime - self.anchor.boottime)
+        return replace(self, anchor=replace(here, utc=here.utc - stepped))
+
     def anchored(self, now: Stamp) -> Deadline:
         """Return the same deadline for this boot: after a restart of the machine, UTC decides what is left."""
         return self if now.boot == self.anchor.boot else replace(self, anchor=now)

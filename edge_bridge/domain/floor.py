@@ -65,6 +65,8 @@ class Floor:
             self._put(replace(kept, runs=kept.runs[-MOST_RUNS:]))
         self._arm(machine, self._books.now.since(reading.at))
         self._watch.look(machine.id)
+        if last is None:
+            self._watch.judge_what_waited(machine.id)
 
     def lost(self, signal: AdapterLost) -> None:
         """Note that a machine cannot be read; told once."""

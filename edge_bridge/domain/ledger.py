@@ -175,27 +175,29 @@ class Ledger:
         if BOOT not in known or known[BOOT].configured.boot != here.boot:
             known[BOOT] = Known(BOOT, here)
         books.anchor = known[BOOT].configured
-        self._lay_over(lambda obligation: obligation.due.anchor.boot != here.boot)
-        for obligation in books.state.obligation.values():
-            books.schedule(obligation.due.boottime, Duty.OBLIGATION, obligation.id)
+        for obligation in list(books.state.obligation.values()):
+            if obligation.due.anchor.boot == here.boot:
+                books.schedule(obligation.due.boottime, Duty.OBLIGATION, obligation.id)
+            else:
+                self._lay_over(obligation, last)
 
     def _synchronised(self, now: Stamp) -> None:
         """Take the wall clock's word, now that it has one, for what earlier boots promised."""
-        self.books.anchor = now
-        self.books.state.known[BOOT] = Known(BOOT, now)
-        self._lay_over(lambda obligation: obligation.arrived.boot != now.boot)
-        for ecn in self.books.state.ecn.values():
+        books = self.books
+        books.anchor = now
+        books.state.known[BOOT] = Known(BOOT, now)
+        for obligation in list(books.state.obligation.values()):
+            if obligation.arrived.boot != now.boot:
+                self._lay_over(obligation, now)
+        for ecn in books.state.ecn.values():
             if ecn.waiting:
                 self.intake.wait_for(ecn)
 
-    def _lay_over(self, foreign: Callable[[Obligation], bool]) -> None:
-        """Lay what an earlier boot promised on this boot's clock: UTC says how much of it is left."""
-        books = self.books
-        for obligation in list(books.state.obligation.values()):
-            if foreign(obligation):
-                due = replace(obligation.due, anchor=books.anchor)
-                books.state.obligation[obligation.id] = replace(obligation, due=due)
-                books.schedule(due.boottime, Duty.OBLIGATION, obligation.id)
+    def _lay_over(self, obligation: Obligation, last: Stamp) -> None:
+        """Lay what an earlier boot promised on this boot's clock."""
+        due = obligation.due.laid_over(self.books.anchor, last)
+        self.books.state.obligation[obligation.id] = replace(obligation, due=due)
+        self.books.schedule(due.boottime, Duty.OBLIGATION, obligation.id)
 
     def _note_step(self, before: Stamp, now: Stamp) -> None:
         """Tell a step of the wall clock, and remember the time every minute as a floor for the next boot."""
@@ -211,6 +213,7 @@ class Ledger:
                 }
                 books.emit(EventType.CLOCK_STEP, origin=GATEWAY, subject=GATEWAY, data=data, time=now.utc)
                 self.floor.clock_stepped(delta)
+                books.state.known[CLOCK] = Known(CLOCK, now)
         if now.since(books.state.known[CLOCK].configured) >= MINUTE:
             books.state.known[CLOCK] = Known(CLOCK, now)
 

@@ -62,4 +62,5 @@ class Rerouting:
             return row.baseline
         released = ecn.release if ecn.release is not None else ecn.arrived.utc
         old = ecn.baseline or released < books.now.utc - books.plant.limit
-        return GATEWAY if old else None
+        over = books.now.elapsed(ecn.arrived) > demand.limit  # its time was up before it led anywhere
+        return GATEWAY if old or over else None

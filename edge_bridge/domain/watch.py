@@ -68,6 +68,12 @@ class Watch:
         if current is not None and current.verdict is Verdict.PENDING:
             self._judge_blind(current)
 
+    def judge_what_waited(self, machine: str) -> None:
+        """Judge what fell due before a machine's first reading since the start, of programs that it does not show, too."""
+        for obligation in self._books.obligations_at(machine):
+            if obligation.verdict is Verdict.PENDING and self._left(obligation) <= 0:
+                self.obligation_due(obligation)
+
     def assessment(self, requirement: Requirement, machine: Machine, reading: Reading) -> Assessment:
         """Say what a reading shows of one requirement."""
         demand = requirement.demand

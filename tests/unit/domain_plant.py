@@ -87,7 +87,8 @@ class Shop:
     def __init__(self, layout: Plant | None = None, *, scanned: bool = True, clock: ManualClock | None = None) -> None:
         self.plant = layout or plant()
         self.clock = clock or ManualClock()
-        self.disk: dict[str, dict[str, str]] = {kind: {} for kind in KINDS}
+        self._disk: dict[str, dict[str, str]] = {kind: {} for kind in KINDS}
+        self._unwritten: dict[str, dict[str, Any]] = {kind: {} for kind in KINDS}
         self.events: list[Event] = []
         self.codec = Codec(KINDS)
         self._ids = count(1)
@@ -96,6 +97,18 @@ class Shop:
         if scanned:
             for source in self.plant.sources:
                 self.send(ScanDone(source, self.now))
+
+    @property
+    def disk(self) -> dict[str, dict[str, str]]:
+        """What is committed, by kind and key, as the JSON that the store writes."""
+        for kind, rows in self._unwritten.items():
+            for key, row in rows.items():
+                if row is None:
+                    self._disk[kind].pop(key, None)
+                else:
+                    self._disk[kind][key] = self.codec.encode(kind, key, row)
+            rows.clear()
+        return self._disk
 
     @property
     def now(self) -> Stamp:
@@ -279,11 +292,7 @@ class Shop:
         books.touched.clear()
         books.cards_told.clear()
         for kind, rows in books.state.take_changes().items():
-            for key, row in rows.items():
-                if row is None:
-                    self.disk[kind].pop(key, None)
-                else:
-                    self.disk[kind][key] = self.codec.encode(kind, key, row)
+            self._unwritten[kind].update(rows)
 
 
 def types(events: Iterable[Event]) -> list[str]:

@@ -1,0 +1,26 @@
+"""Bytes of a control as text. Pure."""
+
+from __future__ import annotations
+
+import re
+
+ENCODINGS = ("utf-8", "gb18030", "cp1252")  # controls do not say their encoding: the strict ones first
+_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
+
+
+def decoded(data: bytes) -> str:
+    """Return text that ends at the first NUL or 0xFF: what follows is left over from a longer text before.
+
+    Raises ValueError for control characters, which no name or version has: they come from a wrong place, or from the length
+    that a PLC keeps in front of its text.
+    """
+    for end in (b"\0", b"\xff"):
+        data = data.split(end, 1)[0]
+    if control := _CONTROL.search(data.strip()):
+        raise ValueError(f"not text: there is a 0x{control[0][0]:02X} in it")
+    for encoding in ENCODINGS:
+        try:
+            return data.decode(encoding).strip()
+        except UnicodeDecodeError:
+            continue
+    return data.decode("cp1252", "replace").strip()
