@@ -1,5 +1,6 @@
 """Typed settings: the types a technician's values may have, and errors that name file, line, column and the fix."""
 
+from edge_bridge.options.judging import missing_program
 from edge_bridge.options.models import AdapterOptions, ControllerOptions, ExtractorOptions, Options, SourceOptions
 from edge_bridge.options.reading import Model, explain, read_options
 from edge_bridge.options.values import (
@@ -39,6 +40,7 @@ __all__ = [
     "duration_text",
     "explain",
     "milliseconds",
+    "missing_program",
     "read_options",
     "size_in_bytes",
     "size_text",

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from edge_bridge.domain.version import Extractor, Match, Scheme
 from edge_bridge.options.values import Duration, Pattern, TimeZone
+
+LATER_EXTRACTORS = (Extractor.HEADER, Extractor.COMMENT, Extractor.DIGEST, Extractor.ASSET)
+
+
+def _judge(value: object) -> object:
+    if value == "called_by_main":
+        raise ValueError(
+            "reads program files, which this release does not do yet → write `active` or `any_in_stack`, which see the "
+            "called program while it runs"
+        )
+    return value
 
 
 class Options(BaseModel):
@@ -27,6 +39,17 @@ class ExtractorOptions(Options):
     )
     name: Pattern | None = Field(None, description="regular expression on the program's name, with (?P<version>…)")
     path: Pattern | None = Field(None, description="regular expression on the program's path, with (?P<version>…)")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_in_this_release(cls, entry: object) -> object:
+        for word in LATER_EXTRACTORS:
+            if isinstance(entry, Mapping) and word in entry:
+                raise ValueError(
+                    f"`{word}: …` reads program files, which this release does not do yet → remove this entry; "
+                    "`variable`, `name` and `path` are there"
+                )
+        return entry
 
     def model_post_init(self, _context: object) -> None:
         """Refuse an entry with no extractor, with two, or with a pattern that gives no version."""
@@ -59,7 +82,9 @@ class ControllerOptions(AdapterOptions):
     profile: str = Field("generic", description="a file in the adapter's profiles folder")
     every: Duration = Field(1000, description="how often it is read", ge=100)
     timeout: Duration = Field(5000, description="how long one answer may take", ge=100)
-    judge: Literal["main", "active", "any_in_stack"] = Field("main", description="which program is judged")
+    judge: Annotated[Literal["main", "active", "any_in_stack"], BeforeValidator(_judge)] = Field(
+        "main", description="which program is judged"
+    )
     names: Literal["normalised", "exact"] = Field("normalised", description="how program names are compared")
     scheme: Scheme = Field(Scheme.EXACT, description="how versions are compared, unless the route says otherwise")
     match: Match = Field(Match.AT_LEAST, description="whether a newer released version is accepted")
