@@ -11,12 +11,16 @@ from adapters.modbus.link import Link, PlcRefusal
 from adapters.modbus.observation import reading
 from adapters.modbus.options import ModbusOptions, modbus_options
 from adapters.modbus.registers import spans
-from edge_bridge.domain.instant import SECOND, Milliseconds
+from edge_bridge.domain.extract import ATTEMPTS, BELONG_TOGETHER, TORN
+from edge_bridge.domain.instant import SECOND
 from edge_bridge.domain.reading import Reading
+from edge_bridge.pacing import Pace
 from edge_bridge.ports import Clock
 
-SLOT: Milliseconds = 50  # all machines wake together: a wake-up costs more than a read
 _SPLIT_ON = (2, 3)  # illegal data address or value: something inside the block is not there, or the block is too long
+
+Answers = dict[str, tuple[int, ...]]
+"""The registers of each field that was read."""
 
 
 class ModbusAdapter:
@@ -49,7 +53,7 @@ class Polls:
     def __init__(self, machine: str, options: ModbusOptions, link: Link, clock: Clock) -> None:
         self._machine, self._options, self._link, self._clock = machine, options, link, clock
         self._blocks = plan(spans(options).values())
-        self._first: Milliseconds | None = None
+        self._pace = Pace(clock, options.every)
 
     def __aiter__(self) -> Polls:
         """Return itself."""
@@ -57,17 +61,34 @@ class Polls:
 
     async def __anext__(self) -> Reading:
         """Wait for the next slot and read. Raises AdapterError when the connection is lost."""
-        now = self._clock.now().boottime
-        if self._first is None:
-            self._first = now
-        else:
-            due = next_slot(self._first, self._options.every, now)
-            while (now := self._clock.now().boottime) < due:
-                await self._clock.sleep((due - now) / SECOND)
+        await self._pace.next_poll()
         return await self._read()
 
     async def _read(self) -> Reading:
-        answers: dict[str, tuple[int, ...]] = {}
+        for _ in range(ATTEMPTS):
+            answers, refusals = await self._look()
+            if await self._still(answers):
+                break
+        else:
+            answers.pop("version", None)
+            refusals["version"] = TORN
+        return reading(self._machine, self._clock.now(), self._options, answers, refusals)
+
+    async def _still(self, answers: Answers) -> bool:
+        """Tell whether program and version were there together: at once when one request brought them, else look again."""
+        if self._options.registers.version is None:
+            return True
+        parted = [block for block in self._blocks if any(span.field in BELONG_TOGETHER for span in block.spans)]
+        for block in parted[:-1]:
+            again: Answers = {}
+            await self._ask(block, again)
+            fields = [span.field for span in block.spans if span.field in BELONG_TOGETHER]
+            if any(again.get(field) != answers.get(field) for field in fields):
+                return False
+        return True
+
+    async def _look(self) -> tuple[Answers, dict[str, str]]:
+        answers: Answers = {}
         refusals: dict[str, str] = {}
         asking, kept = list(self._blocks), []
         while asking:
@@ -80,21 +101,12 @@ class Polls:
             if refusal is not None:
                 refusals |= {span.field: refusal.words for span in block.spans}
         self._blocks = tuple(kept)
-        return reading(self._machine, self._clock.now(), self._options, answers, refusals)
+        return answers, refusals
 
-    async def _ask(self, block: Block, answers: dict[str, tuple[int, ...]]) -> PlcRefusal | None:
+    async def _ask(self, block: Block, answers: Answers) -> PlcRefusal | None:
         try:
             answer = await self._link.read(block.table, block.first, block.size)
         except PlcRefusal as refusal:
             return refusal
         answers.update(block.cut(answer))
         return None
-
-
-def next_slot(first: Milliseconds, every: Milliseconds, now: Milliseconds) -> Milliseconds:
-    """Return the boottime of the next poll after `now`: on the grid of `first` + n × `every`, moved up to a whole slot.
-
-    A poll that took longer than `every` skips the slots it missed; polls never pile up.
-    """
-    due = first + ((now - first) // every + 1) * every
-    return -(-due // SLOT) * SLOT

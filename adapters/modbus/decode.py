@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from edge_bridge.domain import words
 from edge_bridge.domain.reading import blank
+from edge_bridge.domain.text import decoded
 
 if TYPE_CHECKING:
     from adapters.modbus.options import RegisterOptions
-
-ENCODINGS = ("utf-8", "gb18030", "cp1252")  # PLC texts carry no encoding: the strict ones first
 
 
 class UndecodableError(ValueError):
@@ -19,13 +19,13 @@ class UndecodableError(ValueError):
 
 def raw_value(register: RegisterOptions, registers: Sequence[int]) -> str | int:
     """Return what stands in the registers: text for ascii, else a number. Raises UndecodableError for BCD that is none."""
-    words = [swapped(word) for word in registers] if register.byte_order == "little" else list(registers)
+    held = [swapped(word) for word in registers] if register.byte_order == "little" else list(registers)
     if register.type == "ascii":
-        return text(words, register.length or 2 * len(words))
+        return text(held, register.length or 2 * len(held))
     if register.word_order == "little":
-        words.reverse()
+        held.reverse()
     number = 0
-    for word in words:
+    for word in held:
         number = number << 16 | word
     return decimal(number) if register.type in ("bcd16", "bcd32") else number
 
@@ -35,17 +35,16 @@ def swapped(word: int) -> int:
     return (word & 0xFF) << 8 | word >> 8
 
 
-def text(words: Sequence[int], length: int) -> str:
-    """Return the text of registers, first character in the upper byte; it ends at `length` bytes, NUL or 0xFF."""
-    data = b"".join(word.to_bytes(2, "big") for word in words)[:length]
-    for end in (b"\0", b"\xff"):
-        data = data.split(end, 1)[0]
-    for encoding in ENCODINGS:
-        try:
-            return data.decode(encoding).strip()
-        except UnicodeDecodeError:
-            continue
-    return data.decode("cp1252", "replace").strip()
+def text(registers: Sequence[int], length: int) -> str:
+    """Return the text of registers, first character in the upper byte; it ends at `length` bytes, NUL or 0xFF.
+
+    Raises UndecodableError for control characters: a wrong address, or a length that the PLC keeps before its text.
+    """
+    data = b"".join(word.to_bytes(2, "big") for word in registers)[:length]
+    try:
+        return decoded(data)
+    except ValueError as error:
+        raise UndecodableError(f"{error}; check address, length and byte order") from error
 
 
 def decimal(number: int) -> int:
@@ -58,7 +57,7 @@ def decimal(number: int) -> int:
 
 def as_text(register: RegisterOptions, raw: str | int) -> str | None:
     """Return a program's name or a version as text: mapped, formatted, else as it is; None when nothing is left."""
-    if (word := mapped(register.map, raw)) is not None:
+    if (word := words.meaning(register.map, str(raw), number=isinstance(raw, int))) is not None:
         return blank(word)
     if register.format is not None and isinstance(raw, int):
         return blank(register.format.format(raw))
@@ -67,17 +66,9 @@ def as_text(register: RegisterOptions, raw: str | int) -> str | None:
 
 def as_word(register: RegisterOptions, raw: str | int) -> str:
     """Return the word the map has for a value, or `unknown`."""
-    return mapped(register.map, raw) or "unknown"
+    return words.word(register.map, str(raw), (), number=isinstance(raw, int))
 
 
 def as_flag(register: RegisterOptions, raw: str | int) -> bool | None:
     """Return whether a flag is set: by its map, else any number but 0; None when the map does not know the value."""
-    if register.map:
-        word = mapped(register.map, raw)
-        return None if word is None else word == "true"
-    return bool(raw)
-
-
-def mapped(words: Mapping[str, str], raw: str | int) -> str | None:
-    """Return the word for a value, the default's, or None when the map has neither."""
-    return words.get(str(raw), words.get("default"))
+    return words.flag(register.map, str(raw), number=isinstance(raw, int))

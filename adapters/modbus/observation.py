@@ -6,14 +6,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from adapters.modbus.decode import UndecodableError, as_flag, as_text, as_word, raw_value
-from edge_bridge.domain.extract import from_text
+from edge_bridge.domain.extract import from_names, from_paths
 from edge_bridge.domain.instant import Stamp
 from edge_bridge.domain.reading import Evidence, Execution, Fault, Mode, Reading, without_empty
 from edge_bridge.domain.version import Extractor
 
 if TYPE_CHECKING:
     from adapters.modbus.options import ModbusOptions, RegisterOptions
-    from edge_bridge.options import ExtractorOptions
 
 Word = TypeVar("Word", Execution, Mode)
 
@@ -73,11 +72,10 @@ def evidence(
             case Extractor.VARIABLE if register is not None:
                 said = entry.bound if "bound" in entry.model_fields_set else register.bound
                 yield _variable(texts, raw, bound=said == "always")
-            case Extractor.NAME:
-                yield from _names(options, entry, texts)
+            case Extractor.NAME if entry.name is not None:
+                yield from from_names(entry.name, texts, exact=options.names == "exact")
             case Extractor.PATH if entry.path is not None:
-                path = texts.get("program_path")
-                yield from_text(Extractor.PATH, entry.path, path, "program_path", program=path)
+                yield from from_paths(entry.path, texts, exact=options.names == "exact")
 
 
 def _variable(texts: Mapping[str, str | None], raw: Mapping[str, str | int], *, bound: bool) -> Evidence | None:
@@ -85,16 +83,3 @@ def _variable(texts: Mapping[str, str | None], raw: Mapping[str, str | int], *, 
     if value is None:
         return None
     return Evidence(Extractor.VARIABLE, value, str(raw["version"]), "version", bound=bound)
-
-
-def _names(
-    options: ModbusOptions, entry: ExtractorOptions, texts: Mapping[str, str | None]
-) -> Iterator[Evidence | None]:
-    """Yield the version in each program's name, the judged one's first: each belongs to its own program."""
-    fields = ("active_program", "main_program") if options.judge == "active" else ("main_program", "active_program")
-    seen: set[str] = set()
-    for field in fields:
-        name = texts.get(field)
-        if name is not None and name not in seen and entry.name is not None:
-            seen.add(name)
-            yield from_text(Extractor.NAME, entry.name, name, field, program=name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from string import Formatter
@@ -26,15 +25,10 @@ _ZERO_BASED_HINT = (
 
 
 def _words(value: object) -> object:
-    """Return a map's keys and words as text, as they stand in YAML; numbers without leading zeros."""
+    """Return a map's keys and words as text, as they stand in YAML."""
     if not isinstance(value, Mapping):
         return value
-    return {_key(key): str(word).lower() if isinstance(word, bool) else word for key, word in value.items()}
-
-
-def _key(key: object) -> str:
-    text = str(key).strip()
-    return str(int(text)) if re.fullmatch(r"\d+", text) else text
+    return {str(key).strip(): str(word).lower() if isinstance(word, bool) else word for key, word in value.items()}
 
 
 def _number_format(value: object) -> str:

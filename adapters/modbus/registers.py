@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from adapters.modbus.blocks import Span
 from edge_bridge.domain.reading import Execution, Mode
 from edge_bridge.domain.version import Extractor
+from edge_bridge.options import missing_program
 
 if TYPE_CHECKING:
     from adapters.modbus.options import ModbusOptions, RegisterOptions
@@ -102,13 +103,7 @@ def _range(key: Key, register: RegisterOptions, *, zero_based: bool) -> Iterator
 
 
 def _judged(options: ModbusOptions) -> Iterator[Problem]:
-    needed = {
-        "main": ("main_program",),
-        "active": ("active_program",),
-        "any_in_stack": ("main_program", "active_program"),
-    }
-    fields = needed[options.judge]
-    if not any(getattr(options.registers, field) for field in fields):
+    if fields := missing_program(options.judge, options.registers.configured()):
         what = f"`judge: {options.judge}` needs the register {' or '.join(fields)}"
         yield ("registers",), what, "add the register that holds the program's number or name"
 

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from typing import Any, ClassVar, Literal
+
+from asyncua import ua
 
 from adapters.opcua import profile
 from adapters.opcua.decode import Layout, reading
 from adapters.opcua.layout import lay_out
 from adapters.opcua.nodes import Resolved, resolve
 from adapters.opcua.options import OpcUaOptions, check
-from adapters.opcua.session import Access, Batches, Session, opened
+from adapters.opcua.session import Access, Batches, Reads, Session, opened
 from adapters.opcua.values import Answer
+from edge_bridge.domain.extract import ATTEMPTS, BELONG_TOGETHER, TORN
 from edge_bridge.domain.instant import Milliseconds
 from edge_bridge.domain.reading import Reading
 from edge_bridge.options import read_options
+from edge_bridge.pacing import Pace
 from edge_bridge.ports import Clock
 
-SLOT: Milliseconds = 50  # polls start on these marks of boottime: machines share wake-ups, which are what polling costs
 RESOLVE_AGAIN: Milliseconds = 30_000  # a control that is starting publishes its nodes bit by bit
 _STALE = ("BadNodeIdUnknown", "BadNodeIdInvalid", "BadAttributeIdInvalid")
 
@@ -34,7 +37,7 @@ class OpcUaAdapter:
         check(self.options, options)
         self._clock = clock
         settings = profile.settle(profile.read(self.options.profile, options), self.options)
-        self._layout: Layout = lay_out(name, self.options, settings, options)
+        self.layout: Layout = lay_out(name, self.options, settings, options)
         self._namespace = settings.namespace
         self._access = Access(
             endpoint=self.options.endpoint,
@@ -49,32 +52,25 @@ class OpcUaAdapter:
         """Enter = connected; iterate = one reading each `every`, the first at once; AdapterError = lost."""
         async with (
             opened(self._access, self._clock) as session,
-            aclosing(self._readings(_Plan(self._layout, self._namespace, session, self._clock))) as readings,
+            aclosing(self._readings(session)) as readings,
         ):
             yield readings
 
-    async def _readings(self, plan: _Plan) -> AsyncGenerator[Reading, None]:
-        due = self._clock.now().boottime
+    async def _readings(self, session: Session) -> AsyncGenerator[Reading, None]:
+        plan = Plan(self.layout, self._namespace, session, self._clock)
+        pace = Pace(self._clock, self.options.every)
         while True:
+            await pace.next_poll(session.keep_alive, session.keep_alive_every)
             answers = await plan.answers()
-            yield reading(self._layout, self._clock.now(), answers)
-            due = next_slot(due, self.options.every, self._clock.now().boottime)
-            await self._rest(plan.session, due)
-
-    async def _rest(self, session: Session, due: Milliseconds) -> None:
-        """Sleep until `due`, and let the server hear from us when that is longer than a session lives."""
-        while (left := due - self._clock.now().boottime) > session.keep_alive_every:
-            await self._clock.sleep(session.keep_alive_every / 1000)
-            await session.keep_alive()
-        await self._clock.sleep(max(0, left) / 1000)
+            yield reading(self.layout, self._clock.now(), answers)
 
 
-class _Plan:
+class Plan:
     """The prepared requests of one connection: which nodes they ask for, and where each answer belongs."""
 
-    def __init__(self, layout: Layout, namespace: str | None, session: Session, clock: Clock) -> None:
-        self.session = session
-        self._references = [wanted.reference for wanted in layout.wanted]
+    def __init__(self, layout: Layout, namespace: str | None, session: Reads, clock: Clock) -> None:
+        self._session = session
+        self._wanted = layout.wanted
         self._namespace = namespace
         self._clock = clock
         self._resolved: list[Resolved] = []
@@ -85,22 +81,40 @@ class _Plan:
         """Return an answer for each node of the layout, in its order."""
         now = self._clock.now().boottime
         if self._resolve_at is not None and now >= self._resolve_at:
-            self._resolved = await resolve(self.session, self._references, self._namespace)
-            self._batches = self.session.prepared([node for node in self._resolved if not isinstance(node, str)])
+            self._resolved = await resolve(
+                self._session, [wanted.reference for wanted in self._wanted], self._namespace
+            )
+            self._batches = self._session.prepared([node for node in self._resolved if not isinstance(node, str)])
             self._resolve_at = None
-        values = iter(await self.session.read(self._batches))
-        answers = [found if isinstance(found, str) else next(values) for found in self._resolved]
+        answers = await self._read()
         if self._resolve_at is None and any(map(_stale, answers)):
             self._resolve_at = now + RESOLVE_AGAIN
         return answers
 
+    async def _read(self) -> list[Answer]:
+        """Read until program and version were there together: at once when one request holds them, else looking again."""
+        feeds = [one.feeds for one, node in zip(self._wanted, self._resolved, strict=True) if not isinstance(node, str)]
+        together = (
+            [index for index, field in enumerate(feeds) if field in BELONG_TOGETHER] if "version" in feeds else []
+        )
+        before_last = self._batches[: together[-1] // len(self._batches[0].NodesToRead)] if together else ()
+        for _ in range(ATTEMPTS):
+            values = await self._session.read(self._batches)
+            again = await self._session.read(before_last)
+            if all(_same(values[index], again[index]) for index in together if index < len(again)):
+                return self._in_order(values)
+        return self._in_order(
+            [TORN if field == "version" else value for field, value in zip(feeds, values, strict=True)]
+        )
 
-def next_slot(due: Milliseconds, every: Milliseconds, now: Milliseconds) -> Milliseconds:
-    """Return when to poll next: `every` after the last, on a slot; when that has passed, the next slot from now.
+    def _in_order(self, values: Sequence[Answer]) -> list[Answer]:
+        """Return the values in the layout's order, with the reason where a node was not even found."""
+        found = iter(values)
+        return [node if isinstance(node, str) else next(found) for node in self._resolved]
 
-    Polls that were missed are not made up for.
-    """
-    return -(-max(due + every, now) // SLOT) * SLOT
+
+def _same(before: ua.DataValue, after: ua.DataValue) -> bool:
+    return (before.Value, before.StatusCode) == (after.Value, after.StatusCode)
 
 
 def _stale(answer: Answer) -> bool:

@@ -9,7 +9,9 @@ from adapters.opcua.decode import Layout, Wanted
 from adapters.opcua.notation import Identifier, NodeReference, parse
 from adapters.opcua.options import NodeOptions, NodesOptions, OpcUaOptions
 from adapters.opcua.profile import Settings
+from edge_bridge.domain.extract import BELONG_TOGETHER
 from edge_bridge.errors import ConfigError
+from edge_bridge.options import missing_program
 from edge_bridge.strict_yaml import Key, Section
 
 
@@ -31,7 +33,8 @@ def lay_out(machine: str, options: OpcUaOptions, settings: Settings, given: Mapp
             raise refuse(key, what, f"write nsu=URI;s={node}, or set `namespace`")
         return found
 
-    wanted = []
+    wanted: list[Wanted] = []
+    versions: list[Wanted] = []
     for key, field, node in _nodes(settings.nodes):
         if node.node is None:
             raise refuse(key, f"`{key[1]}` has no node", "add `node: …`, or write the node after the colon")
@@ -40,10 +43,21 @@ def lay_out(machine: str, options: OpcUaOptions, settings: Settings, given: Mapp
     for index, entry in enumerate(options.version):
         if entry.variable is not None:
             key = ("version", index, "variable")
-            wanted.append(Wanted("version", entry.variable.strip(), reference(key, entry.variable), entry=entry))
-    if not wanted:
+            versions.append(Wanted("version", entry.variable.strip(), reference(key, entry.variable), entry=entry))
+    if not wanted and not versions:
         raise refuse(("nodes",), "no node is named", "add `nodes:` with at least `main_program`, or choose a profile")
-    return Layout(machine, tuple(wanted), options.version, exact_names=options.names == "exact")
+    if fields := missing_program(options.judge, [one.feeds for one in wanted]):
+        what = f"`judge: {options.judge}` needs the node {' or '.join(fields)}"
+        raise refuse(
+            ("nodes",), what, "add the node that names the program under `nodes:`, or set `judge:` to what there is"
+        )
+    return Layout(machine, _together(wanted, versions), options.version, exact_names=options.names == "exact")
+
+
+def _together(wanted: list[Wanted], versions: list[Wanted]) -> tuple[Wanted, ...]:
+    """Put programs and versions first: what must be seen at one instant is then in one request, if the server takes few."""
+    programs = [one for one in wanted if one.feeds in BELONG_TOGETHER]
+    return (*programs, *versions, *(one for one in wanted if one.feeds not in BELONG_TOGETHER))
 
 
 def _nodes(nodes: NodesOptions) -> Iterator[tuple[Key, str, NodeOptions]]:

@@ -8,7 +8,7 @@ from asyncua import ua
 from asyncua.ua.object_ids import ObjectIds
 
 from adapters.opcua.notation import BrowsePath, Identifier, NodeReference
-from adapters.opcua.session import Session
+from adapters.opcua.session import Reads
 
 Resolved = ua.NodeId | str
 """A node on this server, or why there is none, in the server's words where it has some."""
@@ -16,7 +16,7 @@ Resolved = ua.NodeId | str
 NO_NAMESPACE = "BadNodeIdUnknown: the server has no namespace {}"
 
 
-async def resolve(session: Session, references: Sequence[NodeReference], namespace: str | None) -> list[Resolved]:
+async def resolve(session: Reads, references: Sequence[NodeReference], namespace: str | None) -> list[Resolved]:
     """Return a node, or a reason, for each reference, in order. namespace: URI of ids that do not name one."""
     indices = {uri: index for index, uri in enumerate(await session.namespaces())} if _by_uri(references) else {}
     paths = [reference for reference in references if isinstance(reference, BrowsePath)]

@@ -7,6 +7,7 @@ from asyncio import timeout as time_box
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 from asyncua import ua
 from asyncua.client.client import Client
@@ -40,6 +41,22 @@ class Access:
     password: str | None = None
 
 
+class Reads(Protocol):
+    """What a poll needs of a session."""
+
+    def prepared(self, nodes: Sequence[ua.NodeId]) -> Batches:
+        """Return the Read requests for these nodes."""
+
+    async def read(self, batches: Batches) -> list[ua.DataValue]:
+        """Return the values of prepared requests, in the order of their nodes."""
+
+    async def namespaces(self) -> list[str]:
+        """Return the server's namespace URIs, by index."""
+
+    async def translate(self, paths: Sequence[ua.BrowsePath]) -> list[ua.BrowsePathResult]:
+        """Return where browse paths lead."""
+
+
 class Session:
     """An open session. Every call is answered within the access's timeout or raises AdapterError."""
 
@@ -65,7 +82,7 @@ class Session:
             self._renewed = self._clock.now().boottime
             await client.create_session()
             await self._log_in()
-            limit = (await client.uaclient.read(_parameters([_MAX_NODES_PER_READ])))[0]
+            limit = (await client.uaclient.read(parameters([_MAX_NODES_PER_READ])))[0]
         if limit.StatusCode is None or limit.StatusCode.is_good():
             found = limit.Value.Value if limit.Value is not None else None
             self.max_nodes_per_read = found if isinstance(found, int) else 0
@@ -90,7 +107,7 @@ class Session:
     def prepared(self, nodes: Sequence[ua.NodeId]) -> Batches:
         """Return the Read requests for these nodes: one, or as many as the server's limit makes necessary."""
         size = self.max_nodes_per_read or len(nodes) or 1
-        return tuple(_parameters(nodes[start : start + size]) for start in range(0, len(nodes), size))
+        return tuple(parameters(nodes[start : start + size]) for start in range(0, len(nodes), size))
 
     async def read(self, batches: Batches) -> list[ua.DataValue]:
         """Return the values of prepared requests, in the order of their nodes."""
@@ -109,11 +126,11 @@ class Session:
 
     async def keep_alive(self) -> None:
         """Let the server hear from us between two slow polls."""
-        await self.read((_parameters([_SERVER_STATE]),))
+        await self.read((parameters([_SERVER_STATE]),))
 
     async def namespaces(self) -> list[str]:
         """Return the server's namespace URIs, by index."""
-        (found,) = await self.read((_parameters([_NAMESPACE_ARRAY]),))
+        (found,) = await self.read((parameters([_NAMESPACE_ARRAY]),))
         uris = found.Value.Value if found.Value is not None else None
         return [str(uri) for uri in uris] if isinstance(uris, list) else []
 
@@ -173,7 +190,8 @@ async def opened(access: Access, clock: Clock) -> AsyncIterator[Session]:
         await session.close()
 
 
-def _parameters(nodes: Sequence[ua.NodeId]) -> ua.ReadParameters:
+def parameters(nodes: Sequence[ua.NodeId]) -> ua.ReadParameters:
+    """Return one Read request: MaxAge 0 asks for values of now, not for what the server has kept (OPC 10000-4 5.10.2.2)."""
     return ua.ReadParameters(
         MaxAge=0.0,
         TimestampsToReturn=ua.TimestampsToReturn.Source,

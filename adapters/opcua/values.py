@@ -8,13 +8,20 @@ from datetime import UTC, datetime
 
 from asyncua import ua
 
+from edge_bridge.domain import words
 from edge_bridge.domain.instant import Milliseconds, from_datetime
 from edge_bridge.domain.reading import blank
+from edge_bridge.domain.text import decoded
 
 Answer = ua.DataValue | str
 """What came back for one node; a text says why it could not even be asked for."""
 
-_TRUTH = {"true": True, "1": True, "on": True, "false": False, "0": False, "off": False}
+_LEFT_OVER = {  # OPC 10000-8 7.2: values that the server keeps, was given or made up while its source does not answer
+    "UncertainNoCommunicationLastUsableValue",
+    "UncertainLastUsableValue",
+    "UncertainSubstituteValue",
+    "UncertainInitialValue",
+}
 _EXACT_INTEGERS = 2**53  # a Double holds every whole number below exactly
 
 
@@ -23,13 +30,22 @@ class NoValueError(Exception):
 
 
 def usable(answer: Answer) -> object:
-    """Return the value of an answer; `uncertain` is usable. OPC 10000-4 7.38.1: a bad value must not be used."""
+    """Return the value of an answer. OPC 10000-4 7.38.1: a bad value must not be used.
+
+    An uncertain one may, unless it is no observation at all: a value left over from before says nothing of now.
+    """
     if isinstance(answer, str):
         raise NoValueError(answer)
     status = status_of(answer)
     if status.is_bad():
         raise NoValueError(status.name)
-    return answer.Value.Value if answer.Value is not None else None
+    if status.name in _LEFT_OVER:
+        raise NoValueError(f"{status.name}: the control does not know its present value")
+    if answer.Value is None:
+        return None
+    if answer.Value.VariantType is ua.VariantType.Float and isinstance(answer.Value.Value, float):
+        return float(f"{answer.Value.Value:.7g}")  # 32 bits hold seven digits: 2.1 is not 2.0999999046325684
+    return answer.Value.Value
 
 
 def status_of(answer: ua.DataValue) -> ua.StatusCode:
@@ -46,40 +62,34 @@ def text(value: object) -> str | None:
         raise NoValueError(f"is an array of {len(value)}: name one element of it")
     if isinstance(value, (ua.LocalizedText, ua.QualifiedName)):
         value = value.Text if isinstance(value, ua.LocalizedText) else value.Name
+    if isinstance(value, str):
+        value = value.encode("utf-8", "surrogatepass")
     if isinstance(value, bytes):
-        value = value.decode("utf-8", errors="replace")
+        try:
+            return blank(decoded(value))
+        except ValueError as error:
+            raise NoValueError(str(error)) from error
     if isinstance(value, float):
         value = _number(value)
     if isinstance(value, bool):
         return "true" if value else "false"
-    if value is None or isinstance(value, (str, int, float)):
-        return blank(None if value is None else str(value))
+    if value is None or isinstance(value, (int, float)):
+        return None if value is None else str(value)
     raise NoValueError(f"is a {type(value).__name__}: text or a number was expected")
 
 
-def word(value: object, words: Mapping[str, object], known: Sequence[str]) -> str:
-    """Return the word of a raw value: by the map, else by the map's default, else when the value is a word itself."""
-    raw = text(value)
-    if raw is None:
-        return "unknown"
-    if raw in words:
-        return str(words[raw])
-    if not words and raw.lower() in known:
-        return raw.lower()
-    return str(words.get("default", "unknown"))
+def word(value: object, map_: Mapping[str, object], known: Sequence[str]) -> str:
+    """Return the word of a raw value."""
+    return words.word(map_, text(value), known, number=_is_number(value))
 
 
-def flag(value: object, words: Mapping[str, object]) -> bool | None:
-    """Return yes or no, None when the value is empty: by the map, else as booleans and numbers are commonly meant."""
+def flag(value: object, map_: Mapping[str, object]) -> bool | None:
+    """Return yes or no, None when the value is empty. Raises NoValueError for what is neither."""
     raw = text(value)
-    if raw is None:
-        return None
-    known = words.get(raw, words.get("default")) if words else _TRUTH.get(raw.lower())
-    if known is None and not words and isinstance(value, (int, float)):
-        known = value != 0
-    if known is None:
+    found = words.flag(map_, raw, number=_is_number(value))
+    if found is None and raw is not None:
         raise NoValueError(f"{raw!r} is neither true nor false: give it a map")
-    return bool(known)
+    return found
 
 
 def any_set(flags: Sequence[bool | None]) -> bool | None:
@@ -95,6 +105,10 @@ def utc(moment: datetime | None) -> Milliseconds | None:
         return None
     found = from_datetime(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
     return found if found > 0 else None
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _number(value: float) -> float | int:

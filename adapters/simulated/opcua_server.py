@@ -67,7 +67,8 @@ class SimulatedServer:
         self._commands: dict[str, Callable[[str], object]] = {
             "set": self._set,
             "bad": lambda words: self._status(words, StatusCodes.BadSensorFailure),
-            "uncertain": lambda words: self._status(words, StatusCodes.UncertainLastUsableValue),
+            "uncertain": lambda words: self._status(words, StatusCodes.UncertainSensorNotAccurate),
+            "stale": lambda words: self._status(words, StatusCodes.UncertainLastUsableValue),
             "good": self._good,
             "gone": self._gone,
         }
@@ -175,7 +176,7 @@ class SimulatedServer:
         await self._force(field, ua.DataValue(_PARSERS[kind](value)))
 
     async def _status(self, field: str, code: int) -> None:
-        value = self._values().get(field) if code == StatusCodes.UncertainLastUsableValue else ua.Variant()
+        value = ua.Variant() if code == StatusCodes.BadSensorFailure else self._values().get(field)
         await self._force(field, ua.DataValue(value, ua.StatusCode(ua.UInt32(code))))
 
     async def _good(self, field: str) -> None:

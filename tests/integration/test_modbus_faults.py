@@ -61,7 +61,7 @@ async def test_all_four_tables_use_the_four_reading_functions() -> None:
         "test": {"address": 9, "type": "bool", "table": "discrete"},
     }
     readings, asked = await polls(memory({1: 5, 2: 7, 3: 1, 9: 1}), 1, registers=registers)
-    assert sorted(asked) == [(1, 3, 1), (2, 9, 1), (3, 1, 1), (4, 2, 1)]
+    assert sorted(set(asked)) == [(1, 3, 1), (2, 9, 1), (3, 1, 1), (4, 2, 1)]
     assert (readings[0].main_program, readings[0].execution, readings[0].test) == ("5", Execution.RUNNING, True)
 
 
@@ -85,7 +85,36 @@ async def test_a_missing_register_does_not_take_its_neighbours_with_it() -> None
     for reading in readings:
         assert [(fault.field, fault.error) for fault in reading.faults] == [("mode", "illegal data address")]
         assert (reading.main_program, reading.execution, reading.mode) == ("4711", Execution.RUNNING, None)
-    assert asked[-4:] == [(3, 100, 2), (3, 102, 8), (3, 110, 1), (3, 111, 1)]
+    assert asked[-5:] == [(3, 100, 2), (3, 102, 8), (3, 110, 1), (3, 111, 1), (3, 100, 2)]
+
+
+def changing(at: int, content: dict[int, int], then: dict[int, int]) -> Behaviour:
+    """Return a PLC whose memory changes after it has answered `at` requests."""
+    answered = iter(range(1_000_000))
+    return lambda request: memory(content if next(answered) < at else then)(request)
+
+
+FAR_APART = {"main_program": {"address": 1, "type": "uint16"}, "version": {"address": 900, "type": "uint16"}}
+FAR_BEFORE = {"main_program": {"address": 900, "type": "uint16"}, "version": {"address": 1, "type": "uint16"}}
+
+
+@pytest.mark.parametrize("at", range(8))
+@pytest.mark.parametrize("registers", [FAR_APART, FAR_BEFORE])
+async def test_a_program_never_gets_the_version_of_another(at: int, registers: dict[str, Any]) -> None:
+    """Too far apart for one request: a change in between, at whichever request, is seen, and both are read anew."""
+    readings, _ = await polls(changing(at, {1: 1, 900: 1}, {1: 2, 900: 2}), 3, registers=registers)
+    seen = {(reading.main_program, *(item.value for item in reading.evidence)) for reading in readings}
+    assert seen <= {("1", "1"), ("2", "2")}
+    assert not any(reading.faults for reading in readings)
+
+
+async def test_a_program_that_never_stands_still_has_no_version() -> None:
+    """A fault in place of evidence that belongs to nothing."""
+    counted = iter(range(1_000_000))
+    readings, asked = await polls(lambda request: request.values([next(counted)]), 1, registers=FAR_APART)
+    assert readings[0].evidence == ()
+    assert [(fault.field, "again and again" in fault.error) for fault in readings[0].faults] == [("version", True)]
+    assert len(asked) == 9
 
 
 async def test_a_new_connection_tries_the_whole_block_again() -> None:

@@ -145,9 +145,13 @@ async def test_bad_uncertain_and_missing_nodes_cost_their_own_field_only() -> No
             found = await until_reading(readings, mode=None)
             assert [(fault.field, fault.error.split()[0]) for fault in found.faults] == [
                 ("active_program", "is"),
-                ("mode", "BadNodeIdUnknown"),
                 ("version", "BadSensorFailure"),
+                ("mode", "BadNodeIdUnknown"),
             ]
+            server.tell("good version", "stale main_program", "stale version")
+            found = await until_reading(readings, main_program=None)
+            assert found.evidence == ()
+            assert {fault.error.split(":")[0] for fault in found.faults[:3:2]} == {"UncertainLastUsableValue"}
 
 
 async def test_an_unknown_node_or_namespace_is_a_fault_not_a_loss(control: OpcUaServer) -> None:

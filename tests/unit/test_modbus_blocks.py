@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.modbus.adapter import next_slot
 from adapters.modbus.blocks import LARGEST_BLOCK, Block, Span, plan, split
 from adapters.modbus.frames import complaint
 
@@ -96,15 +95,6 @@ def test_cutting_gives_each_field_its_own_registers(spans: list[Span]) -> None:
         for field, words in block.cut(range(block.first, block.end)).items():
             (span,) = (span for span in spans if span.field == field)
             assert words == tuple(range(span.first, span.end))
-
-
-@given(first=st.integers(0, 10**9), every=st.integers(100, 100_000), late=st.integers(0, 10**6))
-def test_the_next_poll_is_in_a_slot_and_never_piles_up(first: int, every: int, late: int) -> None:
-    """The next wake-up is a whole slot in the future, at most one period and one slot away, however late it is."""
-    now = first + late
-    due = next_slot(first, every, now)
-    assert due % 50 == 0
-    assert now < due < now + every + 50
 
 
 REQUEST = bytes.fromhex("0001 0000 0006 01 03 0064 0002")

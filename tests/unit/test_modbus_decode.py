@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -91,11 +92,26 @@ def test_any_ascii_text_comes_back(text: str, byte_order: str) -> None:
 
 
 @given(st.lists(st.integers(0, 0xFFFF), min_size=1, max_size=20), ORDERS)
-def test_no_registers_make_text_fail(registers: list[int], byte_order: str) -> None:
-    """Whatever a PLC holds, text decoding gives text without NULs, and never raises."""
-    value = raw_value(register("ascii", length=2 * len(registers), byte_order=byte_order), registers)
+def test_registers_are_text_or_refused(registers: list[int], byte_order: str) -> None:
+    """Whatever a PLC holds gives text without control characters, or is refused with a reason."""
+    try:
+        value = raw_value(register("ascii", length=2 * len(registers), byte_order=byte_order), registers)
+    except UndecodableError:
+        return
     assert isinstance(value, str)
-    assert "\0" not in value
+    assert not re.search(r"[\x00-\x1f\x7f]", value)
+
+
+def test_a_length_in_front_of_a_text_is_refused_not_read_as_a_version() -> None:
+    """A Siemens STRING has its two lengths before its text."""
+    with pytest.raises(UndecodableError, match="0x10"):
+        raw_value(register("ascii", length=4), registers_of(b"\x10\x01C\0"))
+
+
+def test_a_text_key_keeps_its_leading_zeros() -> None:
+    """A PLC that says its status as the text 01 is understood; a number has none."""
+    words = register("ascii", length=2, map={"01": "running", "default": "stopped"})
+    assert [as_word(words, raw) for raw in ("01", "1")] == ["running", "stopped"]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -118,8 +119,47 @@ def test_a_variable_is_evidence_with_source_time_and_quality() -> None:
     """It belongs to no program by nature, and its time is not trusted."""
     found = read((want("version"), value(3.0, source=datetime(1970, 1, 1, 0, 0, 2))), extractors=(VARIABLE,))
     assert found.evidence == (Evidence(Extractor.VARIABLE, "3", "3", "R90", source_time=2_000),)
-    doubtful = read((want("version"), value("B", StatusCodes.UncertainLastUsableValue)), extractors=(VARIABLE,))
+    doubtful = read((want("version"), value("B", StatusCodes.UncertainSensorNotAccurate)), extractors=(VARIABLE,))
     assert [(e.value, e.quality) for e in doubtful.evidence] == [("B", "uncertain")]
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        StatusCodes.UncertainNoCommunicationLastUsableValue,
+        StatusCodes.UncertainLastUsableValue,
+        StatusCodes.UncertainSubstituteValue,
+        StatusCodes.UncertainInitialValue,
+    ],
+)
+def test_a_value_left_over_from_before_is_no_observation(status: int) -> None:
+    """The server answers, its machine does not: what was true some time ago makes nothing compliant."""
+    found = read(
+        (want("main_program"), value("A.MPF", status)),
+        (want("execution", {"3": "running"}), value(3, status)),
+        (want("version"), value("B", status)),
+        extractors=(VARIABLE,),
+    )
+    assert (found.main_program, found.execution, found.evidence) == (None, None, ())
+    assert [fault.field for fault in found.faults] == ["main_program", "execution", "version"]
+    assert "Uncertain" in found.faults[0].error
+
+
+@pytest.mark.parametrize(
+    ("written", "read_as"), [(2.1, "2.1"), (1.1, "1.1"), (3.0, "3"), (0.3, "0.3"), (1234.5, "1234.5")]
+)
+def test_a_float_of_32_bits_is_read_as_it_was_written(written: float, read_as: str) -> None:
+    """On the wire 2.1 is 2.0999999046325684, which would never be version 2.1."""
+    variant = ua.Variant(struct.unpack("f", struct.pack("f", written))[0], ua.VariantType.Float)
+    found = read((want("version"), ua.DataValue(variant)), extractors=(VARIABLE,))
+    assert [piece.value for piece in found.evidence] == [read_as]
+
+
+def test_a_text_ends_at_its_nul_and_has_no_control_characters() -> None:
+    """What follows a NUL is left over; a length in front of a text is said, not read as a version."""
+    assert read((want("main_program"), value("O1234\0OLD"))).main_program == "O1234"
+    (fault,) = read((want("version"), value("\x10\x01C")), extractors=(VARIABLE,)).faults
+    assert "0x10" in fault.error
 
 
 def test_a_bad_or_empty_variable_is_no_evidence() -> None:

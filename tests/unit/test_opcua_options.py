@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from adapters.opcua import profile
-from adapters.opcua.adapter import OpcUaAdapter, next_slot
+from adapters.opcua.adapter import OpcUaAdapter
 from adapters.opcua.options import NodesOptions, OpcUaOptions
 from edge_bridge.clock import SystemClock
 from edge_bridge.domain.reading import Execution, Mode
@@ -142,12 +142,3 @@ def test_sample_and_schema_fit_the_options() -> None:
     read_options(OpcUaOptions, load(sample))
     text = sample.read_text(encoding="utf-8")
     assert [name for name in OpcUaOptions.model_fields if f"{name}:" not in text] == []
-
-
-@pytest.mark.parametrize(
-    ("due", "now", "expected"),
-    [(1000, 1003, 2000), (1010, 1013, 2050), (1000, 2000, 2000), (1000, 5120, 5150), (1000, 1000, 2000)],
-)
-def test_polls_start_on_slots_and_missed_ones_are_not_made_up_for(due: int, now: int, expected: int) -> None:
-    """50 ms slots of boottime; after a slow answer the next slot."""
-    assert next_slot(due, 1000, now) == expected
