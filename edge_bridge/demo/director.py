@@ -9,12 +9,7 @@ from functools import singledispatchmethod
 from typing import Any
 
 from edge_bridge.contract import Topics
-from edge_bridge.demo.judge import Record, name_of, told
-from edge_bridge.demo.narrator import Narrator
-from edge_bridge.demo.plant import Plant
-from edge_bridge.demo.platform import Platform
-from edge_bridge.demo.scenario import (
-    NAMES,
+from edge_bridge.demo.acts import (
     Acknowledge,
     Act,
     BrokerAway,
@@ -28,6 +23,11 @@ from edge_bridge.demo.scenario import (
     Step,
     Tell,
 )
+from edge_bridge.demo.judge import Record, name_of, told
+from edge_bridge.demo.narrator import Narrator
+from edge_bridge.demo.plant import Plant
+from edge_bridge.demo.platform import Platform
+from edge_bridge.demo.scenario import NAMES
 from edge_bridge.errors import EdgeBridgeError
 from edge_bridge.ports import Clock
 

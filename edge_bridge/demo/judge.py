@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from edge_bridge.demo.scenario import COMPARED, PASSING, Fact
+from edge_bridge.demo.acts import COMPARED, PASSING, Fact
 from edge_bridge.demo.texts import Texts
 from edge_bridge.testing import ReferenceConsumer
 

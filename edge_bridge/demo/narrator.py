@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -29,6 +30,8 @@ class Narrator:
 
     def __init__(self, texts: Texts, clock: Clock, limit_s: int, *, quiet: bool = False) -> None:
         terminal = sys.stdout.isatty()
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="replace")  # a terminal without UTF-8 shows `?`, and the demo goes on
         self.console = Console(
             file=sys.stdout,
             quiet=quiet,
@@ -60,7 +63,8 @@ class Narrator:
         """Say what this is about."""
         self.console.rule(Text(self.texts("title"), style="bold"), characters="═")
         self.paragraph(self.texts("intro", limit=self._limit_s))
-        self.paragraph(self.texts("legend"))
+        self.console.print()
+        self.paragraph(self.texts("legend"), "bold")
         self.paragraph(self.texts("starting"), "dim")
 
     def chapter(self, number: int, count: int, name: str) -> None:

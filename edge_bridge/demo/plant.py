@@ -12,9 +12,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from edge_bridge import control
+from edge_bridge.demo.acts import Drop
 from edge_bridge.demo.broker import HOST
 from edge_bridge.demo.children import Child, simulator
-from edge_bridge.demo.scenario import GATEWAY, LATHE, LATHE_PROGRAM, MILL, MILL_PROGRAM, NAMES, SITE, SOURCE, Drop
+from edge_bridge.demo.scenario import GATEWAY, LATHE, LATHE_PROGRAM, MILL, MILL_PROGRAM, NAMES, SITE, SOURCE
 from edge_bridge.domain.instant import to_datetime
 from edge_bridge.errors import EdgeBridgeError
 from edge_bridge.ports import Clock

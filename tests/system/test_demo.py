@@ -17,8 +17,9 @@ from uuid import uuid4
 
 import pytest
 
+from edge_bridge.demo.acts import Drop, Expect, Say
 from edge_bridge.demo.judge import Record, differences
-from edge_bridge.demo.scenario import STEPS, Drop, Expect, Say, demanded
+from edge_bridge.demo.scenario import STEPS, demanded
 from edge_bridge.demo.texts import LANGUAGES, Texts
 from edge_bridge.demo.wrapping import wrapped
 
