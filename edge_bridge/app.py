@@ -29,7 +29,7 @@ from edge_bridge.progress import Progress
 from edge_bridge.projection import Projection
 from edge_bridge.room import Room
 from edge_bridge.schedule import Job, Schedule
-from edge_bridge.store import Store
+from edge_bridge.store import Store, StoreCorrupt
 from edge_bridge.supervisor import Supervisor
 
 STOP_PART_S = 1.5  # systemd's and the technician's patience is 5 s for the whole stop: adapters, last commit, broker
@@ -78,6 +78,16 @@ class Daemon:
         config = load(folder, clock)
         for warning in config.warnings:
             log.warning("configuration", doubt=str(warning))
+        try:
+            return cls._opened(config, clock, edits)
+        except (
+            StoreCorrupt
+        ) as damage:  # found only now, in the rows: opening it again looks at every page, and salvages
+            log.error("database damaged", error=damage.what)
+            return cls._opened(config, clock, edits)
+
+    @classmethod
+    def _opened(cls, config: Config, clock: Clock, edits: Edits) -> Daemon:
         store = Store.open(config.store.path, KINDS, site=config.plant.site, gateway=config.plant.gateway)
         try:
             return cls(config, store, clock, edits)
@@ -115,8 +125,7 @@ class Daemon:
         self._forwarding = asyncio.create_task(self._forwarder.run(), name="forwarder")
         self._schedule.start()
         await self._supervisor.start({name: adapter.adapter for name, adapter in self._config.adapters.items()})
-        plant = self._config.plant
-        log.info("started", machines=len(plant.machines), sources=len(plant.sources), version=__version__)
+        log.info("started", adapters=len(self._config.adapters), version=__version__)
         systemd.ready(self._one_line())
         self._working.set()
         try:
@@ -154,8 +163,6 @@ class Daemon:
             log.error("the last readings could not be recorded", error=str(error) or self._pipeline.trouble)
         await self._stop_forwarding()
         log.info("stopped")
-
-    # -- reload ---------------------------------------------------------------------------------------------------------
 
     async def reload(self) -> str | None:
         """Take an edited configuration in, touching only what it changes; return why it was refused, or None."""
@@ -205,8 +212,6 @@ class Daemon:
         log.error("configuration refused, the old one goes on", problems=problems)
         self._remark(EventType.CONFIG_REFUSED, {"problems": problems.splitlines(), "digest": self._config.digest})
         return problems
-
-    # -- what others ask ------------------------------------------------------------------------------------------------
 
     def snapshot(self) -> dict[str, Any]:
         """Return everyone's last word, JSON-ready."""
@@ -266,8 +271,6 @@ class Daemon:
     def _one_line(self) -> str:
         return health.summary(self.ledger.books, self._trouble())
 
-    # -- wiring ---------------------------------------------------------------------------------------------------------
-
     def _new_forwarder(self) -> Forwarder:
         config, store = self._config, self._store
         return Forwarder(
@@ -323,8 +326,6 @@ class Daemon:
 
     def _incident(self, kind: str, facts: dict[str, str]) -> None:
         self._pipeline.note(Incident(self._clock.now(), kind, GATEWAY, facts))
-
-    # -- jobs -----------------------------------------------------------------------------------------------------------
 
     def _jobs(self) -> tuple[Job, ...]:
         return (

@@ -93,12 +93,12 @@ class Store:
     def load(self, kind: str) -> dict[str, Any]:
         """Return the kind's rows by key, as last committed: of obligations and cards only the open ones, of observations
         none. Raises StoreError."""
-        with self._reading, in_plain_words(self.path):
+        with self._reading, self._faults():
             return self._codec.load(self._reader, kind)
 
     def rows(self, after: int, limit: int) -> Sequence[OutboxRow]:
         """Return the events with a sequence above `after`, in order, parked ones too. Raises StoreError."""
-        with self._reading, in_plain_words(self.path):
+        with self._reading, self._faults():
             return outbox.read(self._reader, after, limit)
 
     def commit(self, changes: Changes, events: Sequence[SealedEvent] = ()) -> None:
