@@ -47,7 +47,7 @@ async def listening(path: Path, handle: Handler) -> AsyncIterator[None]:
         writer.close()
 
     path.unlink(missing_ok=True)  # left over from a kill: the database's lock says that no other daemon is there
-    before = os.umask(0o007)
+    before = os.umask(0o117)
     try:
         with _short(path) as address:
             server = await asyncio.start_unix_server(serve, address, limit=LONGEST_LINE)

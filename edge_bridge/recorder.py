@@ -50,6 +50,11 @@ class Recorder:
         self._attempt: asyncio.Future[None] | None = None
         self._shed_at: Milliseconds | None = None
 
+    @property
+    def busy(self) -> bool:
+        """Whether a batch is held."""
+        return self._batch is not None
+
     def hold(self, changes: Mapping[str, Mapping[str, Any]], events: Sequence[Event]) -> None:
         """Take the next batch; the one before must be finished. Its bytes are made now, once."""
         assert self._batch is None, "one batch at a time: the next is made of what this one left"

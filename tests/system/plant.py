@@ -19,6 +19,7 @@ from tests.system.site import NOBODY, DaemonProcess, Site
 from tests.waiting import until_sync
 
 PREFIX = "edge-bridge/v1/plant-1/edge-01"
+QUEUE_ALL = "max_queued_messages 0"  # else it acknowledges and then drops what a slow subscriber has not taken
 
 
 @dataclass
@@ -132,7 +133,7 @@ def plant(
     start: whether the daemon is started. prepare: changes the configuration before that.
     """
     with ExitStack() as stack:
-        broker = stack.enter_context(Mosquitto(folder / "broker")) if online else None
+        broker = stack.enter_context(Mosquitto(folder / "broker", QUEUE_ALL)) if online else None
         control = (
             stack.enter_context(opcua_running("--program", "EL-1_OP10_B.MPF", "--version", "A")) if opcua else None
         )

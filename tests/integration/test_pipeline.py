@@ -1,0 +1,405 @@
+"""The pipeline with a real ledger and a real store on disk, on a clock moved by hand, and with defects put in."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import uuid
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_bridge.domain.ecn import EcnDraft, Item, Status
+from edge_bridge.domain.event import EventType
+from edge_bridge.domain.extract import Extractor
+from edge_bridge.domain.ledger import Ledger
+from edge_bridge.domain.plant import Machine, Party, Plant, Route, Source
+from edge_bridge.domain.reading import Evidence, Execution, Reading
+from edge_bridge.domain.signal import Acknowledge, EcnNotice, Remark, ScanDone, Signal
+from edge_bridge.domain.state import KINDS, State
+from edge_bridge.errors import ConfigError, StoreError
+from edge_bridge.pipeline import MOST_ANSWERS, MOST_TOGETHER, MOST_WAITING, Committed, Pipeline
+from edge_bridge.progress import Progress
+from edge_bridge.store import Snapshot, Store
+from edge_bridge.testing import ManualClock
+from edge_bridge.testing.clock import settle
+from tests.waiting import until
+
+LIMIT = 15 * 60_000
+PLANT = Plant(
+    "site-1",
+    "edge-01",
+    machines={"m1": Machine("m1"), "m2": Machine("m2")},
+    sources={"plm": Source("plm")},
+    routes=(Route({"part": "EL-*"}, machines=("m1",), program=("{part}.MPF",), version="{revision}"),),
+    parties={"it_operations": Party("it_operations")},
+    limit=LIMIT,
+)
+
+
+class FaultyStore:
+    """A store whose commits fail or block as the test says; otherwise the real one."""
+
+    def __init__(self, store: Store) -> None:
+        self.real = store
+        self.failures: list[StoreError] = []
+        self.blocked = threading.Event()
+        self.blocked.set()
+        self.attempts = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.real, name)
+
+    def commit(self, changes: Mapping[str, Any], events: Sequence[Any] = ()) -> None:
+        self.attempts += 1
+        self.blocked.wait(30)
+        if self.failures:
+            raise self.failures.pop(0)
+        self.real.commit(changes, events)
+
+
+class Poisoned(Ledger):
+    """A ledger with a defect: some signals, and some duties, meet it half way through."""
+
+    bad: Callable[[Signal], bool] = staticmethod(lambda _signal: False)
+    bad_duty = ""
+    bad_plant = False
+
+    def apply(self, signal: Signal) -> str | None:
+        refused = super().apply(signal)
+        if type(self).bad(signal):
+            raise ZeroDivisionError("a defect")
+        return refused
+
+    def _do(self, duty: Any, key: str) -> None:
+        super()._do(duty, key)
+        if str(duty) == type(self).bad_duty:
+            raise ZeroDivisionError("a defect in a duty")
+
+    def configure(self, plant: Plant, now: Any) -> None:
+        super().configure(plant, now)
+        if type(self).bad_plant and "m3" in plant.machines:
+            raise ZeroDivisionError("a defect in a route")
+
+
+class Bench:
+    """A pipeline with everything around it."""
+
+    def __init__(self, path: Path, clock: ManualClock, kind: type[Ledger]) -> None:
+        self.clock = clock
+        self.store = FaultyStore(Store.open(path, KINDS, site="site-1", gateway="edge-01"))
+        self.committed: list[Committed] = []
+        self.beats = 0
+        self.ledgers = 0
+        self.running: asyncio.Task[None] | None = None
+        self.kind = kind
+        self.pipeline = Pipeline(
+            self._open,
+            PLANT,
+            self.store,
+            clock,
+            on_commit=self.committed.append,
+            beat=self._beat,  # type: ignore[arg-type]
+        )
+
+    def _open(self, plant: Plant) -> Ledger:
+        self.ledgers += 1
+        rows = {kind: self.store.load(kind) for kind in KINDS}
+        return self.kind(State.of(rows), plant, self.clock.now(), lambda: str(uuid.uuid4()))
+
+    def _beat(self) -> None:
+        self.beats += 1
+
+    def events(self, name: EventType) -> list[str]:
+        with Snapshot.open(self.store.real.path) as past:
+            return [event.body.decode() for event in past.events(type=name, limit=10_000)]
+
+    def sequences(self) -> list[int]:
+        return [row.sequence for row in self.store.rows(0, 100_000)]
+
+    async def cancel(self) -> None:
+        """End its loop as a stop does."""
+        assert self.running
+        self.running.cancel()
+        with suppress(asyncio.CancelledError):
+            await self.running
+
+    async def quiet(self) -> None:
+        """Wait until everything brought has been committed."""
+        await until(lambda: not self.pipeline._queue and not self.pipeline._recorder.busy)
+        await settle()
+
+
+@asynccontextmanager
+async def bench(path: Path, kind: type[Ledger] = Ledger) -> AsyncIterator[Bench]:
+    made = Bench(path / "edge-bridge.db", ManualClock(), kind)
+    made.running = asyncio.create_task(made.pipeline.run())
+    made.pipeline.note(ScanDone("plm", made.clock.now()))
+    await made.quiet()
+    try:
+        yield made
+    finally:
+        made.store.blocked.set()
+        await made.cancel()
+        async with asyncio.timeout(5):
+            await made.pipeline.close()
+        sequences = made.sequences()
+        made.store.close()
+        assert sequences == list(range(1, len(sequences) + 1))
+
+
+def ecn(number: str, clock: ManualClock, revision: str = "B", part: str = "EL-1") -> EcnNotice:
+    item = Item(part=part, revision=revision)
+    draft = EcnDraft(number=number, status=Status.RELEASED, status_word="Released", items=(item,))
+    return EcnNotice("plm", clock.now(), f"{number}.csv", f"sha-{number}-{revision}", (draft,))
+
+
+def reading(clock: ManualClock, version: str = "A", machine: str = "m1") -> Reading:
+    evidence = Evidence(Extractor.HEADER, version, version, "header", program="EL-1.MPF")
+    return Reading(machine, clock.now(), main_program="EL-1.MPF", execution=Execution.STOPPED, evidence=(evidence,))
+
+
+async def test_a_commit_that_fails_is_made_again_with_the_same_events(tmp_path: Path) -> None:
+    """A full disk is waited for; what was judged meanwhile is neither lost nor judged twice, and it is said in words."""
+    async with bench(tmp_path) as here:
+        here.store.failures = [StoreError("the disk is full", "free some space")] * 3
+        here.pipeline.note(ecn("ECN-1", here.clock))
+        await until(lambda: here.pipeline.trouble)
+        assert here.pipeline.trouble == "the disk is full → free some space"
+        here.pipeline.note(ecn("ECN-2", here.clock, part="EL-2"))
+
+        async def again() -> bool:
+            await here.clock.advance(1)
+            return here.pipeline.trouble is None
+
+        await until(again)
+        await here.quiet()
+        assert len(here.events(EventType.OBLIGATION_OPENED)) == 2
+        assert len(here.events(EventType.ECN_RECEIVED)) == 2
+
+
+async def test_a_stop_while_nothing_can_be_recorded_keeps_the_batch(tmp_path: Path) -> None:
+    """What a cancelled turn has not committed comes first when `close` can commit again; never half of it."""
+    async with bench(tmp_path) as here:
+        here.store.failures = [StoreError("the disk is full")]
+        here.pipeline.note(ecn("ECN-1", here.clock))
+        await until(lambda: here.pipeline.trouble)
+        await here.cancel()
+        assert here.events(EventType.OBLIGATION_OPENED) == []
+        await here.pipeline.close()
+        assert len(here.events(EventType.OBLIGATION_OPENED)) == 1
+        assert sum(committed.events for committed in here.committed) == len(here.sequences())  # each told once
+
+
+async def test_whoever_brings_too_much_waits(tmp_path: Path) -> None:
+    """A stalled disk stops sampling at a bound, and everything is taken when it goes on."""
+    async with bench(tmp_path) as here:
+        here.store.blocked.clear()
+        here.pipeline.note(ecn("ECN-1", here.clock))
+        await until(lambda: here.store.attempts >= 2)
+        brought = 0
+
+        async def bring() -> None:
+            nonlocal brought
+            for _ in range(MOST_WAITING + 1000):
+                await here.pipeline.offer(reading(here.clock))
+                brought += 1
+
+        bringing = asyncio.create_task(bring())
+        await until(lambda: brought >= MOST_WAITING - 1)
+        await settle(200)
+        assert brought <= MOST_WAITING
+        assert not bringing.done()
+        here.store.blocked.set()
+        await bringing
+        await here.quiet()
+
+
+async def test_commands_are_answered_after_the_commit_and_once(tmp_path: Path) -> None:
+    """No answer before the disk has it; the same id repeats the answer; old answers are forgotten."""
+    async with bench(tmp_path) as here:
+        here.pipeline.note(ecn("ECN-1", here.clock, part="XX-1"))
+        await here.quiet()
+        (card,) = here.pipeline.ledger.books.state.card
+        here.store.blocked.clear()
+        ack = Acknowledge(here.clock.now(), card, 1, "it_operations", "Li Wei")
+        asked = [asyncio.create_task(here.pipeline.ask("a-1", ack)) for _ in range(3)]
+        await settle(100)
+        assert not any(task.done() for task in asked)
+        here.store.blocked.set()
+        assert [(await task).ok for task in asked] == [True] * 3
+        assert len(here.events(EventType.CARD_ACKNOWLEDGED)) == 1
+        for number in range(MOST_ANSWERS + 20):
+            here.clock.move(1)
+            asked.append(asyncio.create_task(here.pipeline.ask(f"b-{number}", ack)))
+        await asyncio.gather(*asked)
+        await here.quiet()
+        assert len(here.pipeline.ledger.books.state.command) == MOST_ANSWERS
+        assert "a-1" not in here.store.load("command")
+
+
+@pytest.mark.parametrize(
+    "step", [0, 3_600_000, -86_400_000, -1_777_600_000_000], ids=["still", "+1 h", "-1 d", "to 1970"]
+)
+async def test_a_deadline_is_met_to_the_second_whatever_the_wall_clock_does(tmp_path: Path, step: int) -> None:
+    """The wall clock is stepped in the window: nothing fires early, and nothing late."""
+    async with bench(tmp_path) as here:
+        here.pipeline.note(reading(here.clock))
+        here.pipeline.note(ecn("ECN-1", here.clock))
+        await here.quiet()
+        here.clock.step_wall(step)
+        for _ in range(14 * 60):
+            here.clock.move(1000)
+            here.pipeline.note(reading(here.clock))
+        await here.quiet()
+        here.clock.move(59_000)
+        here.pipeline.note(reading(here.clock))
+        await here.quiet()
+        assert here.events(EventType.OBLIGATION_VERDICT) == []
+        here.clock.move(1000)  # the pipeline's own alarm: nobody brings anything
+        await until(lambda: here.events(EventType.OBLIGATION_VERDICT))
+        assert '"verdict":"violated"' in here.events(EventType.OBLIGATION_VERDICT)[0].replace(": ", ":")
+        assert len(here.events(EventType.CLOCK_STEP)) == (step != 0)
+
+
+async def test_a_deadline_that_passed_in_a_suspend(tmp_path: Path) -> None:
+    """Boottime has jumped and every sleeping loop oversleeps: the tick's wake judges it at once."""
+    async with bench(tmp_path) as here:
+        here.pipeline.note(ecn("ECN-1", here.clock))
+        await here.quiet()
+        here.clock.boottime += 3_600_000  # no sleeper is woken
+        here.clock.utc += 3_600_000
+        here.pipeline.wake()
+        await until(lambda: here.events(EventType.OBLIGATION_VERDICT))
+
+
+async def test_evidence_that_waits_is_heard_before_time_goes_on(tmp_path: Path) -> None:
+    """More readings than one turn takes: the machine was read all the while, and must not count as silent."""
+    async with bench(tmp_path) as here:
+        here.store.blocked.clear()
+        here.pipeline.note(reading(here.clock))
+        await until(lambda: here.store.attempts >= 2)
+        for _ in range(3 * MOST_TOGETHER):
+            here.clock.move(1000)
+            here.pipeline.note(reading(here.clock))
+        here.store.blocked.set()
+        await here.quiet()
+        assert here.events(EventType.MACHINE_UNREACHABLE) == []
+
+
+async def test_a_poison_signal_is_set_aside_whole(tmp_path: Path) -> None:
+    """One file of many meets a defect: it alone is left out, nothing of it is half there, the record says so."""
+
+    class Defective(Poisoned):
+        bad = staticmethod(lambda signal: isinstance(signal, EcnNotice) and signal.file == "ECN-5.csv")
+
+    async with bench(tmp_path, Defective) as here:
+        for number in range(10):
+            here.pipeline.note(ecn(f"ECN-{number}", here.clock, part=f"EL-{number}"))
+        await here.quiet()
+        assert len(here.events(EventType.OBLIGATION_OPENED)) == 9
+        assert "ECN-5" not in here.pipeline.ledger.books.state.ecn
+        assert "ECN-5" not in here.store.load("ecn")
+        (gap,) = here.events(EventType.GAP)
+        assert "ECN-5.csv of plm" in gap
+        assert "ECN-5.csv" in (here.pipeline.defects or "")
+        opened = here.ledgers
+        here.pipeline.note(ecn("ECN-77", here.clock, part="EL-77"))
+        await here.quiet()
+        assert here.ledgers == opened
+        assert len(here.events(EventType.OBLIGATION_OPENED)) == 10
+
+
+async def test_a_poison_reading_rests(tmp_path: Path) -> None:
+    """It comes every second: it is not tried every second, its machine counts as silent, and the other one is read."""
+
+    class Defective(Poisoned):
+        bad = staticmethod(lambda signal: isinstance(signal, Reading) and signal.machine == "m1")
+
+    async with bench(tmp_path, Defective) as here:
+        for _ in range(120):
+            here.clock.move(1000)
+            here.pipeline.note(reading(here.clock))
+            here.pipeline.note(reading(here.clock, machine="m2"))
+            await here.quiet()
+        assert here.ledgers < 16
+        assert len(here.events(EventType.GAP)) == 1
+        assert len(here.events(EventType.MACHINE_REACHABLE)) == 1
+        assert here.events(EventType.MACHINE_UNREACHABLE) == []
+        assert not here.pipeline.ledger.books.state.machine["m1"].reachable
+
+
+async def test_a_poison_duty_is_excused(tmp_path: Path) -> None:
+    """A deadline that cannot be judged does not stop the judging of everything else."""
+
+    class Defective(Poisoned):
+        bad_duty = "obligation"
+
+    async with bench(tmp_path, Defective) as here:
+        here.pipeline.note(ecn("ECN-1", here.clock))
+        await here.quiet()
+        await here.clock.advance(LIMIT / 1000 + 60)
+        await until(lambda: here.events(EventType.GAP))
+        await here.quiet()
+        here.pipeline.note(ecn("ECN-2", here.clock, part="EL-2"))
+        await here.quiet()
+        assert len(here.events(EventType.OBLIGATION_OPENED)) == 2
+        assert here.events(EventType.OBLIGATION_VERDICT) == []
+        assert len(here.events(EventType.GAP)) == 1
+
+
+async def test_a_configuration_that_meets_a_defect_is_refused(tmp_path: Path) -> None:
+    """The old one goes on, whole."""
+
+    class Defective(Poisoned):
+        bad_plant = True
+
+    async with bench(tmp_path, Defective) as here:
+        more = Plant("site-1", "edge-01", machines={**PLANT.machines, "m3": Machine("m3")}, sources=PLANT.sources)
+        with pytest.raises(ConfigError, match="a defect in a route"):
+            await here.pipeline.configure(more)
+        here.pipeline.note(ecn("ECN-1", here.clock))
+        await here.quiet()
+        assert len(here.events(EventType.OBLIGATION_OPENED)) == 1
+        assert set(here.store.load("machine")) == {"m1", "m2"}
+
+
+async def test_what_cannot_be_told_was_committed_all_the_same(tmp_path: Path) -> None:
+    """A defect in telling the forwarder neither stops the pipeline nor costs an answer."""
+    async with bench(tmp_path) as here:
+
+        def broken(_committed: Committed) -> None:
+            raise ZeroDivisionError
+
+        here.pipeline._on_commit = broken
+        refused = await here.pipeline.ask("a-1", Acknowledge(here.clock.now(), "none", 1, "it_operations", "Li"))
+        assert refused.ok is False
+        here.pipeline.note(Remark(here.clock.now(), EventType.GAP, {"reason": "test"}))
+        await here.quiet()
+        assert len(here.events(EventType.GAP)) == 1
+
+
+async def test_the_watchdog_starves_behind_a_commit_that_hangs(tmp_path: Path) -> None:
+    """The loop lives, and the disk does not answer: no progress, so no sign of life."""
+    async with bench(tmp_path) as here:
+        progress = Progress()
+        progress.expect("pipeline", allowance_ms=20_000, now_ms=here.clock.boottime)
+        here.pipeline._beat = lambda: progress.beat("pipeline", here.clock.boottime)
+        await here.clock.advance(15)
+        here.pipeline.wake()
+        await settle()
+        assert progress.alive(here.clock.boottime)
+        here.store.blocked.clear()
+        here.pipeline.note(ecn("ECN-1", here.clock))
+        await until(lambda: here.store.attempts >= 2)
+        for _ in range(30):
+            await here.clock.advance(1)
+            here.pipeline.wake()  # the tick goes on
+        assert progress.late(here.clock.boottime) == ("pipeline",)
+        here.store.blocked.set()
+        await here.quiet()
+        here.pipeline.wake()
+        await until(lambda: progress.alive(here.clock.boottime))
