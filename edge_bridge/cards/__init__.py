@@ -92,10 +92,12 @@ def _read(file: Path) -> dict[str, dict[str, str]]:
             if part not in PARTS or not isinstance(template, str):
                 raise ConfigError(f"`{kind}` has title, text and next_step, each a text", where=where)
             try:
-                names = {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
+                fields = [(n, s, c) for _, n, s, c in string.Formatter().parse(template) if n is not None]
             except ValueError as error:
                 raise ConfigError(f"not a template: {error}", "write {{ and }} for braces", where=where) from None
-            if unknown := sorted(names - FIELDS):
+            if any(spec or conversion for _, spec, conversion in fields):  # `:d` fails when a value is unknown
+                raise ConfigError("a field in a text is only its name", "write {machine}, without : or !", where=where)
+            if unknown := sorted({name for name, _, _ in fields} - FIELDS):
                 hint = f"known: {', '.join(sorted(FIELDS))}"
                 raise ConfigError(f"unknown field {{{unknown[0]}}}", hint, where=where)
     return dict(section)
