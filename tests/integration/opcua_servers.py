@@ -6,15 +6,16 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 
 
 class OpcUaServer:
-    """A running simulated control; `endpoint` is where it listens."""
+    """A simulated control that is starting; `endpoint`, where it listens, waits until it does."""
 
     def __init__(self, *arguments: str) -> None:
         self._process = subprocess.Popen(
@@ -24,14 +25,23 @@ class OpcUaServer:
             text=True,
             cwd=ROOT,
         )
-        ready = self._answer().split()
-        assert ready[0] == "ready", ready
-        self.endpoints = ready[1:]
-        self.endpoint = self.endpoints[0]
+
+    @cached_property
+    def endpoint(self) -> str:
+        """Where it listens, as soon as it does."""
+        return self.endpoints[0]
+
+    @cached_property
+    def endpoints(self) -> list[str]:
+        """All its ports, with `--count`."""
+        ready, *endpoints = self._answer().split()
+        assert ready == "ready", ready
+        return endpoints
 
     def tell(self, *lines: str) -> str:
         """Give command lines; return the last answer's text after `ok`."""
         assert self._process.stdin is not None
+        assert self.endpoint
         answer = ""
         for line in lines:
             self._process.stdin.write(line + "\n")
@@ -78,9 +88,18 @@ class OpcUaServer:
 
 @contextmanager
 def running(*arguments: str) -> Iterator[OpcUaServer]:
-    """Yield a simulated control, and end it whatever happened to it."""
-    server = OpcUaServer(*arguments)
+    """Yield a simulated control that listens, and end it whatever happened to it."""
+    with starting({"only": arguments}) as servers:
+        assert servers["only"].endpoint
+        yield servers["only"]
+
+
+@contextmanager
+def starting(controls: Mapping[str, Sequence[str]]) -> Iterator[dict[str, OpcUaServer]]:
+    """Yield simulated controls by name, with these arguments; each takes seconds to start, so all start at once."""
+    servers = {name: OpcUaServer(*arguments) for name, arguments in controls.items()}
     try:
-        yield server
+        yield servers
     finally:
-        server.kill()
+        for server in servers.values():
+            server.kill()

@@ -16,25 +16,33 @@ from edge_bridge.domain.reading import Execution, Fault, Mode, Reading
 from edge_bridge.domain.version import Extractor
 from edge_bridge.errors import RefusedError
 from edge_bridge.strict_yaml import load
-from tests.integration.opcua_servers import OpcUaServer, running
+from tests.integration.opcua_servers import OpcUaServer, starting
 from tests.waiting import until
 
 URI = "SinumerikVarProvider"
 R90 = "/Channel/Parameter/R[u1,90]"
 
 
+CONTROLS = {
+    "shared": ("--namespaces-before", "2"),  # its namespace has not its usual index
+    "limited": ("--max-nodes-per-read", "3", "--program", "P_A.MPF", "--version", "V"),
+    "faulty": (),
+    "guarded": ("--user", "edge", "--password", "right"),
+}
+
+
 @pytest.fixture(scope="module")
-def shared() -> Iterator[OpcUaServer]:
-    """One control for all tests that leave it as it was; its namespace has not its usual index."""
-    with running("--namespaces-before", "2") as server:
-        yield server
+def controls() -> Iterator[dict[str, OpcUaServer]]:
+    """The controls of this module: one that every test leaves as it was, and one for each test that needs its own."""
+    with starting(CONTROLS) as servers:
+        yield servers
 
 
 @pytest.fixture
-def control(shared: OpcUaServer) -> OpcUaServer:
+def control(controls: dict[str, OpcUaServer]) -> OpcUaServer:
     """Return the shared control in its first state."""
-    shared.tell("mode auto", "test off", "load EL-100_OP10_B.MPF B")
-    return shared
+    controls["shared"].tell("mode auto", "test off", "load EL-100_OP10_B.MPF B")
+    return controls["shared"]
 
 
 def adapter(server: OpcUaServer, **changed: Any) -> OpcUaAdapter:
@@ -109,49 +117,49 @@ async def test_one_read_request_a_poll_on_50_ms_slots(control: OpcUaServer) -> N
     assert min(gaps[1:]) > 50, gaps
 
 
-async def test_a_low_limit_of_nodes_a_request_never_mixes_values_up() -> None:
+async def test_a_low_limit_of_nodes_a_request_never_mixes_values_up(controls: dict[str, OpcUaServer]) -> None:
     """Eight nodes in requests of three, one node bad, one gone: every value still stands in its own field."""
-    with running("--max-nodes-per-read", "3", "--program", "P_A.MPF", "--version", "V") as server:
-        server.tell("sub L_B.MPF", "run", "mode manual", "bad test")
-        before = server.ask("reads")
-        machine = adapter(server, nodes={"program_path": f"nsu={URI};s=/not/there"})
-        async with machine.connect() as readings:
-            found = await anext(readings)
-            assert server.ask("reads") - before == 2 + 3
-        assert (found.main_program, found.active_program, found.program_path) == ("P_A.MPF", "L_B.MPF", None)
-        assert (found.execution, found.mode, found.test) == (Execution.RUNNING, Mode.MANUAL, None)
-        assert [piece.value for piece in found.evidence] == ["V", "A", "B"]
-        assert found.faults == (
-            Fault("program_path", "BadNodeIdUnknown"),
-            Fault("test", "BadSensorFailure (/Channel/ProgramModification/progTestActive)"),
-        )
+    server = controls["limited"]
+    server.tell("sub L_B.MPF", "run", "mode manual", "bad test")
+    before = server.ask("reads")
+    machine = adapter(server, nodes={"program_path": f"nsu={URI};s=/not/there"})
+    async with machine.connect() as readings:
+        found = await anext(readings)
+        assert server.ask("reads") - before == 2 + 3
+    assert (found.main_program, found.active_program, found.program_path) == ("P_A.MPF", "L_B.MPF", None)
+    assert (found.execution, found.mode, found.test) == (Execution.RUNNING, Mode.MANUAL, None)
+    assert [piece.value for piece in found.evidence] == ["V", "A", "B"]
+    assert found.faults == (
+        Fault("program_path", "BadNodeIdUnknown"),
+        Fault("test", "BadSensorFailure (/Channel/ProgramModification/progTestActive)"),
+    )
 
 
-async def test_bad_uncertain_and_missing_nodes_cost_their_own_field_only() -> None:
+async def test_bad_uncertain_and_missing_nodes_cost_their_own_field_only(controls: dict[str, OpcUaServer]) -> None:
     """A bad variable is a fault and no evidence, an uncertain one is evidence of that quality; back is back."""
-    with running() as server:
-        async with adapter(server).connect() as readings:
-            server.tell("bad main_program", "uncertain version")
-            found = await until_reading(readings, main_program=None)
-            assert found.faults == (Fault("main_program", "BadSensorFailure"),)
-            assert (found.mode, found.active_program) == (Mode.AUTOMATIC, "EL-100_OP10_B.MPF")
-            assert [(piece.extractor, piece.quality) for piece in found.evidence] == [
-                (Extractor.VARIABLE, "uncertain"),
-                (Extractor.NAME, "good"),
-            ]
-            server.tell("good main_program", "bad version", "set execution int:77", "set active_program array:A,B")
-            found = await until_reading(readings, main_program="EL-100_OP10_B.MPF", execution=Execution.UNKNOWN)
-            server.tell("gone mode")
-            found = await until_reading(readings, mode=None)
-            assert [(fault.field, fault.error.split()[0]) for fault in found.faults] == [
-                ("active_program", "is"),
-                ("version", "BadSensorFailure"),
-                ("mode", "BadNodeIdUnknown"),
-            ]
-            server.tell("good version", "stale main_program", "stale version")
-            found = await until_reading(readings, main_program=None)
-            assert found.evidence == ()
-            assert {fault.error.split(":")[0] for fault in found.faults[:3:2]} == {"UncertainLastUsableValue"}
+    server = controls["faulty"]
+    async with adapter(server).connect() as readings:
+        server.tell("bad main_program", "uncertain version")
+        found = await until_reading(readings, main_program=None)
+        assert found.faults == (Fault("main_program", "BadSensorFailure"),)
+        assert (found.mode, found.active_program) == (Mode.AUTOMATIC, "EL-100_OP10_B.MPF")
+        assert [(piece.extractor, piece.quality) for piece in found.evidence] == [
+            (Extractor.VARIABLE, "uncertain"),
+            (Extractor.NAME, "good"),
+        ]
+        server.tell("good main_program", "bad version", "set execution int:77", "set active_program array:A,B")
+        found = await until_reading(readings, main_program="EL-100_OP10_B.MPF", execution=Execution.UNKNOWN)
+        server.tell("gone mode")
+        found = await until_reading(readings, mode=None)
+        assert [(fault.field, fault.error.split()[0]) for fault in found.faults] == [
+            ("active_program", "is"),
+            ("version", "BadSensorFailure"),
+            ("mode", "BadNodeIdUnknown"),
+        ]
+        server.tell("good version", "stale main_program", "stale version")
+        found = await until_reading(readings, main_program=None)
+        assert found.evidence == ()
+        assert {fault.error.split(":")[0] for fault in found.faults[:3:2]} == {"UncertainLastUsableValue"}
 
 
 async def test_an_unknown_node_or_namespace_is_a_fault_not_a_loss(control: OpcUaServer) -> None:
@@ -166,20 +174,18 @@ async def test_an_unknown_node_or_namespace_is_a_fault_not_a_loss(control: OpcUa
     )
 
 
-async def test_every_notation_finds_its_node() -> None:
+async def test_every_notation_finds_its_node(control: OpcUaServer) -> None:
     """By URI, by index, by browse path, and bare in a namespace that the site names; the maps are the site's."""
-    with running("--profile", "generic", "--program", "A_B.MPF", "--version", "7") as server:
-        server.tell("run")
-        nodes = {
-            "main_program": "nsu=urn:simulated:machine;s=Main",
-            "active_program": "ns=2;s=Active",
-            "execution": {"node": "/0:Objects/2:Machine/2:execution", "map": {"1": "running", "default": "stopped"}},
-            "mode": {"node": "Mode", "map": {"2": "automatic"}},
-            "test": ["Test", "DryRun"],
-        }
-        version = [{"variable": "/0:Objects/2:Machine/2:version", "bound": "always"}]
-        machine = adapter(server, profile="generic", namespace="urn:simulated:machine", nodes=nodes, version=version)
-        found = await first(machine)
+    control.tell("load A_B.MPF 7", "run")
+    nodes = {
+        "main_program": f"nsu={URI};s=/Channel/ProgramInfo/selectedWorkPProg",
+        "active_program": "ns=4;s=/Channel/ProgramInfo/workPandProgName",
+        "execution": {"node": "/0:Objects/4:Sinumerik/4:execution", "map": {"03": "running", "default": "stopped"}},
+        "mode": {"node": "/Bag/State/opMode", "map": {"2": "automatic"}},
+        "test": ["/Channel/ProgramModification/progTestActive", "/Channel/ProgramModification/trialRunActive"],
+    }
+    version = [{"variable": "/0:Objects/4:Sinumerik/4:version", "bound": "always"}]
+    found = await first(adapter(control, profile="generic", namespace=URI, nodes=nodes, version=version))
     assert (found.main_program, found.active_program, found.test) == ("A_B.MPF", "A_B.MPF", False)
     assert (found.execution, found.mode, found.faults) == (Execution.RUNNING, Mode.AUTOMATIC, ())
     assert [(piece.value, piece.bound) for piece in found.evidence] == [("7", True)]
@@ -201,16 +207,16 @@ def with_password(folder: Path, server: OpcUaServer, password: str) -> OpcUaAdap
     return OpcUaAdapter("m1", load(file), SystemClock())
 
 
-async def test_users_are_let_in_or_refused_for_good(tmp_path: Path) -> None:
+async def test_users_are_let_in_or_refused_for_good(tmp_path: Path, controls: dict[str, OpcUaServer]) -> None:
     """The right password reads; a wrong one, or none, is of no use to try again, and says what to check."""
-    with running("--user", "edge", "--password", "right") as server:
-        assert (await first(with_password(tmp_path, server, "right"))).faults == ()
-        for refused in (with_password(tmp_path, server, "wrong"), adapter(server)):
-            with pytest.raises(RefusedError, match="refused the user") as caught:
-                await first(refused)
-            assert "password_credential" in caught.value.hint
-            assert "wrong" not in str(caught.value)
-        await until(lambda: server.ask("sessions") == 0)
+    server = controls["guarded"]
+    assert (await first(with_password(tmp_path, server, "right"))).faults == ()
+    for refused in (with_password(tmp_path, server, "wrong"), adapter(server)):
+        with pytest.raises(RefusedError, match="refused the user") as caught:
+            await first(refused)
+        assert "password_credential" in caught.value.hint
+        assert "wrong" not in str(caught.value)
+    await until(lambda: server.ask("sessions") == 0)
 
 
 async def test_leaving_frees_the_session_and_every_task(control: OpcUaServer) -> None:

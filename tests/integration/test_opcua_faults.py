@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -14,8 +14,17 @@ from adapters.opcua.adapter import OpcUaAdapter
 from edge_bridge.clock import SystemClock
 from edge_bridge.domain.reading import Mode, Reading
 from edge_bridge.errors import AdapterError, RefusedError
-from tests.integration.opcua_servers import OpcUaServer, running
+from tests.integration.opcua_servers import OpcUaServer, starting
 from tests.waiting import until
+
+
+@pytest.fixture(scope="module")
+def controls() -> Iterator[dict[str, OpcUaServer]]:
+    """One control that outlives its tests and then ends as it should, and two that do not."""
+    with starting(dict.fromkeys(("steady", "doomed", "left alone"), ())) as servers:
+        yield servers
+        assert servers["steady"].endpoint
+        assert servers["steady"].terminate() == 0
 
 
 def adapter(endpoint: str, **changed: Any) -> OpcUaAdapter:
@@ -86,10 +95,13 @@ async def test_something_that_is_not_opc_ua_is_an_adapter_error() -> None:
             assert words in (await lost(adapter(f"opc.tcp://127.0.0.1:{port}"))).what
 
 
-async def test_a_control_that_dies_is_lost_and_found_again(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_control_that_dies_is_lost_and_found_again(
+    controls: dict[str, OpcUaServer], caplog: pytest.LogCaptureFixture
+) -> None:
     """Its power goes: AdapterError, no task left, not a word in the log; a new connection to its successor reads."""
     before = asyncio.all_tasks()
-    with caplog.at_level(logging.DEBUG, logger="root"), running() as server:
+    server = controls["doomed"]
+    with caplog.at_level(logging.DEBUG, logger="root"):
         machine = adapter(server.endpoint)
         async with machine.connect() as readings:
             await anext(readings)
@@ -98,9 +110,8 @@ async def test_a_control_that_dies_is_lost_and_found_again(caplog: pytest.LogCap
                 await exhaust(readings)
         assert asyncio.all_tasks() == before
     assert [record for record in caplog.records if record.name.startswith("asyncua")] == []
-    with running() as successor:
-        async with adapter(successor.endpoint).connect() as readings:
-            assert (await anext(readings)).mode is Mode.AUTOMATIC
+    async with adapter(controls["steady"].endpoint).connect() as readings:
+        assert (await anext(readings)).mode is Mode.AUTOMATIC
 
 
 async def frozen_while(server: OpcUaServer, work: Any) -> float:
@@ -115,37 +126,35 @@ async def frozen_while(server: OpcUaServer, work: Any) -> float:
         server.thaw()
 
 
-async def test_a_control_that_hangs_is_noticed_within_the_timeout() -> None:
+async def test_a_control_that_hangs_is_noticed_within_the_timeout(controls: dict[str, OpcUaServer]) -> None:
     """It answers nothing and closes nothing: in a poll, while connecting, and while leaving."""
     before = asyncio.all_tasks()
-    with running() as server:
-        machine = adapter(server.endpoint)
-        async with machine.connect() as readings:
-            await anext(readings)
+    server = controls["steady"]
+    machine = adapter(server.endpoint)
+    async with machine.connect() as readings:
+        await anext(readings)
 
-            async def until_lost() -> None:
-                with pytest.raises(AdapterError, match="no answer"):
-                    await exhaust(readings)
+        async def until_lost() -> None:
+            with pytest.raises(AdapterError, match="no answer"):
+                await exhaust(readings)
 
-            assert await frozen_while(server, until_lost()) < 1.0
-            server.freeze()
-        server.thaw()
-        assert await frozen_while(server, lost(adapter(server.endpoint))) < 1.5 + 0.5
-        await until(lambda: server.ask("sessions") == 0)
-        task = asyncio.create_task(lost(adapter(server.endpoint, every="1m")))
-        await until(lambda: server.ask("sessions") == 1)
+        assert await frozen_while(server, until_lost()) < 1.0
+        server.freeze()
+    server.thaw()
+    assert await frozen_while(server, lost(adapter(server.endpoint))) < 1.5 + 0.5
+    await until(lambda: server.ask("sessions") == 0)
+    task = asyncio.create_task(lost(adapter(server.endpoint, every="1m")))
+    await until(lambda: server.ask("sessions") == 1)
 
-        async def cancelled() -> None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+    async def cancelled() -> None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
-        assert await frozen_while(server, cancelled()) < 1.5
-        assert asyncio.all_tasks() == before
+    assert await frozen_while(server, cancelled()) < 1.5
+    assert asyncio.all_tasks() == before
 
 
-async def test_the_simulated_control_ends_cleanly() -> None:
-    """On SIGTERM, and when its commands end."""
-    with running() as server:
-        assert server.terminate() == 0
-    with running() as server:
-        assert server.hang_up() == 0
+async def test_the_simulated_control_ends_cleanly(controls: dict[str, OpcUaServer]) -> None:
+    """When its commands end; on SIGTERM, the one that outlives the tests does."""
+    assert controls["left alone"].endpoint
+    assert controls["left alone"].hang_up() == 0
