@@ -88,6 +88,7 @@ def test_a_broken_edit(tmp_path: Path) -> None:
         assert len(here.events("config.applied")) == 1
 
         here.site.write("adapters/lathe-07.yaml", good)
+        hang_up(here)
         applied(here, 2)
         assert "lathe-07" in here.heard("config.applied")["adapters"]
 
