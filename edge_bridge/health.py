@@ -6,7 +6,7 @@ from typing import Any
 
 from edge_bridge.domain.books import Books
 from edge_bridge.domain.instant import to_text, to_text_or_none
-from edge_bridge.domain.obligation import Obligation
+from edge_bridge.domain.obligation import Obligation, Verdict
 from edge_bridge.domain.told import card_data, program_data
 
 MOST_OBLIGATIONS = 200  # in one answer: the most urgent ones; the rest is a number
@@ -63,8 +63,8 @@ def machines(books: Books) -> list[dict[str, Any]]:
 
 
 def obligations(books: Books) -> list[dict[str, Any]]:
-    """Return the open obligations, the most urgent first, with the seconds left."""
-    urgent = sorted(books.state.obligation.values(), key=lambda o: (o.due.remaining(books.now), o.id))
+    """Return the open obligations, the most urgent first, with the seconds left: violated, to come, cannot be seen."""
+    urgent = sorted(books.state.obligation.values(), key=lambda o: (_urgency(o), o.due.remaining(books.now), o.id))
     return [_obligation(o, books) for o in urgent[:MOST_OBLIGATIONS]]
 
 
@@ -87,6 +87,13 @@ def sources(books: Books) -> list[dict[str, Any]]:
         for source in books.state.source.values()
         if source.id in books.plant.sources
     ]
+
+
+def _urgency(o: Obligation) -> int:
+    """Order so that hundreds of parts that are not scheduled hide neither a violation nor a deadline."""
+    if o.reason == "not_loaded":
+        return 3
+    return {Verdict.VIOLATED: 0, Verdict.PENDING: 1}.get(o.verdict, 2)
 
 
 def _obligation(o: Obligation, books: Books) -> dict[str, Any]:

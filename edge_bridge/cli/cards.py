@@ -13,6 +13,7 @@ from edge_bridge.cli.identify import short_ids
 from edge_bridge.control import NotRunning
 from edge_bridge.domain.card import KINDS, Card, Kind
 from edge_bridge.domain.told import card_data
+from edge_bridge.errors import ControlError
 
 NAME = "cards"
 HELP = "List the open cards, the worst first, with the line that acknowledges each. Exit code 1: one is active."
@@ -29,33 +30,32 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """List them; 1 when one is active."""
     desk = Desk.of(args)
-    told, running = _closed_too(desk) if args.all else open_cards(desk)
+    told, silent = _found(desk, closed_too=args.all)
     shorts = short_ids(card["card_id"] for card in told)
     if args.json:
-        output.print_json({"running": running, "cards": [{**card, "short": shorts[card["card_id"]]} for card in told]})
+        output.print_json(
+            {"running": silent is None, "cards": [{**card, "short": shorts[card["card_id"]]} for card in told]}
+        )
     else:
-        _show(told, shorts, desk, running=running)
+        if silent is not None:
+            said = "not_running" if isinstance(silent, NotRunning) else "no_word"
+            output.paragraph(desk.words(said, why=silent.what), "bold red")
+        _show(told, shorts, desk)
     return int(any(card["active"] for card in told))
 
 
-def open_cards(desk: Desk) -> tuple[list[Told], bool]:
-    """Return the open cards and whether the daemon runs: from it, else from the database. Raises ControlError, StoreError."""
+def _found(desk: Desk, *, closed_too: bool) -> tuple[list[Told], ControlError | None]:
+    """Return the cards, and why the daemon did not give them: from it, else from the database."""
+    silent = None
     try:
-        return desk.status()["cards"], True
-    except NotRunning:
-        with desk.database() as snapshot:
-            books = desk.books(snapshot)
-        return _told(books.state.card.values(), desk), False
-
-
-def _closed_too(desk: Desk) -> tuple[list[Told], bool]:
-    try:
-        running = bool(desk.status())
-    except NotRunning:
-        running = False
-    with desk.database() as snapshot:
-        rows: Mapping[str, Card] = snapshot.rows("card")
-    return _told(rows.values(), desk), running
+        cards = desk.status()["cards"]
+        if not closed_too:
+            return cards, None
+    except ControlError as error:
+        silent = error
+    with desk.database_for(silent) as snapshot:
+        rows: Mapping[str, Card] = snapshot.rows("card") if closed_too else snapshot.find("card", closed=False)
+    return _told(rows.values(), desk), silent
 
 
 def _told(cards: Iterable[Card], desk: Desk) -> list[Told]:
@@ -65,9 +65,7 @@ def _told(cards: Iterable[Card], desk: Desk) -> list[Told]:
     return [card_data(card, books) for card in ordered]
 
 
-def _show(told: Sequence[Told], shorts: Mapping[str, str], desk: Desk, *, running: bool) -> None:
-    if not running:
-        output.say(desk.words("not_running"), "bold red")
+def _show(told: Sequence[Told], shorts: Mapping[str, str], desk: Desk) -> None:
     if not told:
         output.say(desk.words("cards.none"), "green")
         return

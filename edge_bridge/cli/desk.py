@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from edge_bridge import cards, config, control
@@ -84,16 +85,25 @@ class Desk:
     def database(self) -> Snapshot:
         """Open the database for reading. Raises StoreError with what to do."""
         path = self.config.store.path
-        try:
-            path.stat()
-            readable = os.access(path, os.R_OK)
-        except PermissionError:
-            readable = False
-        except OSError:
-            readable = True  # there is none: the snapshot says so
-        if not readable:
-            raise StoreError(f"you may not read {path}", "run it as root, or as the user of the service")
+        if self.has_database() and not os.access(path, os.R_OK):
+            raise _not_for_you(path)
         return Snapshot.open(path, KINDS)
+
+    def database_for(self, silent: ControlError | None) -> Snapshot:
+        """Open the database because the daemon is silent; where both fail, a silence that is no absence says more."""
+        try:
+            return self.database()
+        except StoreError:
+            if silent is not None and not isinstance(silent, control.NotRunning):
+                raise silent from None
+            raise
+
+    def has_database(self) -> bool:
+        """Tell whether there is a database yet. Raises StoreError when its folder may not be looked into."""
+        try:
+            return self.config.store.path.exists()
+        except PermissionError:
+            raise _not_for_you(self.config.store.path) from None
 
     def books(self, snapshot: Snapshot | None = None) -> Books:
         """Return the books with what is open in the database, nothing judged; without one, with nothing in them."""
@@ -109,6 +119,10 @@ def _open_rows(snapshot: Snapshot | None, kind: str) -> Mapping[str, Any]:
     if snapshot is None:
         return {}
     return snapshot.find(kind, closed=False) if kind in ("obligation", "card") else snapshot.rows(kind)
+
+
+def _not_for_you(path: Path) -> StoreError:
+    return StoreError(f"you may not read {path}", "run it as root, or as the user of the service")
 
 
 def instant(value: Milliseconds | str | None) -> Milliseconds | None:

@@ -86,4 +86,4 @@ def _unreadable(path: Path, error: OSError, desk: Desk) -> EdgeBridgeError:
 
 def _database(desk: Desk) -> Snapshot | None:
     """Return the database when there is one: without, nothing is compared. Raises StoreError when it cannot be read."""
-    return desk.database() if desk.config.store.path.exists() else None
+    return desk.database() if desk.has_database() else None

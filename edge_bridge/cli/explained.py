@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from edge_bridge.cli import output
 from edge_bridge.cli.desk import Desk
-from edge_bridge.cli.findings import Finding, Inquiry, Sight, colour_of
+from edge_bridge.cli.findings import ORDER, Finding, Inquiry, Sight, colour_of
 from edge_bridge.cli.sides import card_line, lines_of
 from edge_bridge.domain.ecn import Ecn
 from edge_bridge.domain.routing import route
 from edge_bridge.domain.told import obligation_data, program_data
 
-STYLES = {"red": "bold red", "yellow": "yellow", "green": "green", "quiet": "dim"}
+HEADS = {"red": "bold red", "yellow": "bold yellow", "green": "bold green", "quiet": "bold"}
 MOST = 12  # findings that are shown without --all
+FEW = 3  # where none of them matters now
 
 
 def show_machine(machine_id: str, inquiry: Inquiry, desk: Desk, *, everything: bool) -> str:
@@ -23,7 +25,7 @@ def show_machine(machine_id: str, inquiry: Inquiry, desk: Desk, *, everything: b
     colour = colour_of(found, not sight.fresh)
     area = (sight.machine.area if sight.machine else "") or desk.words("explain.no_area")
     head = desk.words("explain.machine", machine=desk.called(machine_id), area=area, colour=desk.words(colour))
-    output.paragraph(head, f"bold {STYLES[colour]}".replace("bold bold", "bold"))
+    output.paragraph(head, HEADS[colour])
     selected = any(inquiry.selected(one) for one in found)
     output.paragraph(_summary("explain" if selected or colour != "green" else "explain.idle", colour, found, desk))
     for text, style in _present(sight, desk):
@@ -44,7 +46,7 @@ def show_ecn(number: str, inquiry: Inquiry, desk: Desk, *, everything: bool) -> 
     title = f": {ecn.draft.title}" if ecn.draft.title else ""
     status, shown = desk.words(str(ecn.status)), desk.words(colour)
     head = desk.words("explain.ecn", ecn=number, status=status, title=title, colour=shown)
-    output.paragraph(head, f"bold {STYLES[colour]}".replace("bold bold", "bold"))
+    output.paragraph(head, HEADS[colour])
     for text, style in _about(ecn, desk):
         output.paragraph(text, style, indent=2)
     if any(one.requirement for one in found):
@@ -117,7 +119,8 @@ def _finding_data(one: Finding, desk: Desk) -> dict[str, Any]:
 
 
 def _summary(family: str, colour: str, found: Sequence[Finding], desk: Desk) -> str:
-    count = sum(one.colour == colour for one in found)
+    unseen = sum(map(_unseen, found)) if family == "explain.ecn" and colour == "yellow" else 0
+    count = sum(one.colour == colour for one in found) + unseen
     if colour == "yellow" and not count:
         return desk.words("explain.blind")
     return desk.words(f"{family}.{colour}", count=count)
@@ -181,28 +184,47 @@ def _unrouted(ecn: Ecn, desk: Desk) -> list[Any]:
 
 
 def _ecn_colour(ecn: Ecn, found: Sequence[Finding], desk: Desk) -> str:
+    """Return an ECN's colour: it is green only when all that it demands was seen at least once."""
     colour = colour_of([one for one in found if one.requirement is not None], blind=False)
-    return "yellow" if colour == "green" and (ecn.waiting or _unrouted(ecn, desk)) else colour
+    unsettled = ecn.waiting or _unrouted(ecn, desk) or any(map(_unseen, found))
+    return "yellow" if colour == "green" and unsettled else colour
+
+
+def _unseen(one: Finding) -> bool:
+    """Tell whether nobody ever saw the required version: not to be selected is no fault, and no proof."""
+    return one.colour == "quiet" and one.requirement is not None and one.requirement.matched is None
 
 
 def _show_findings(found: Sequence[Finding], inquiry: Inquiry, desk: Desk, name: str, *, everything: bool) -> None:
-    shown = found if everything else [one for one in found if _matters(one, inquiry)][:MOST]
+    wanted = [one for one in found if _matters(one, inquiry)][:MOST] or found[:FEW]
+    shown = found if everything else wanted
     for one in shown:
-        place = desk.words("explain.place", program=one.demand.program, machine=desk.called(one.demand.machine))
-        left = desk.duration(max(0, one.obligation.due.remaining(desk.now))) if one.obligation else ""
-        what = desk.words(f"what.{one.what}", left=left)
+        _show(one, desk)
+    if rest := _rest(found, shown):
+        counts = Counter(one.colour for one in rest)
+        listed = ", ".join(f"{counts[colour]} {desk.words(colour)}" for colour in ORDER if counts[colour])
         output.say("")
-        head = desk.words("explain.heading", place=place, colour=desk.words(one.colour), what=what)
-        output.paragraph(head, f"bold {STYLES[one.colour]}".replace("bold bold", "bold"))
-        before = ""
-        for label, text in lines_of(one, desk):
-            output.labelled("" if label == before else label, text)
-            before = label
-    if len(found) > len(shown):
-        output.say("")
-        output.paragraph(desk.words("explain.rest", count=len(found) - len(shown), name=name), "dim")
+        output.paragraph(desk.words("explain.rest", count=len(rest), listed=listed, name=name), "dim")
+
+
+def _rest(found: Sequence[Finding], shown: Sequence[Finding]) -> list[Finding]:
+    """Return what is not shown; findings are compared by identity, for there may be thousands."""
+    there = {id(one) for one in shown}
+    return [one for one in found if id(one) not in there]
+
+
+def _show(one: Finding, desk: Desk) -> None:
+    place = desk.words("explain.place", program=one.demand.program, machine=desk.called(one.demand.machine))
+    left = desk.duration(max(0, one.obligation.due.remaining(desk.now))) if one.obligation else ""
+    what = desk.words(f"what.{one.what}", left=left)
+    output.say("")
+    head = desk.words("explain.heading", place=place, colour=desk.words(one.colour), what=what)
+    output.paragraph(head, HEADS[one.colour])
+    before = ""
+    for label, text in lines_of(one, desk):
+        output.labelled("" if label == before else label, text)
+        before = label
 
 
 def _matters(one: Finding, inquiry: Inquiry) -> bool:
-    is_open = one.obligation is not None and not one.obligation.closed
-    return inquiry.selected(one) or one.colour in ("red", "yellow") or is_open or bool(one.cards)
+    return inquiry.selected(one) or one.colour in ("red", "yellow") or bool(one.cards)

@@ -15,6 +15,7 @@ from edge_bridge.cli import output
 from edge_bridge.cli.desk import Desk
 from edge_bridge.cli.status_view import shown
 from edge_bridge.control import NotRunning
+from edge_bridge.errors import ControlError, StoreError
 
 NAME = "status"
 HELP = "Show machines, open obligations with countdown, cards, sources, buffer and broker. Exit code 1: something is wrong."
@@ -31,7 +32,12 @@ def run(args: argparse.Namespace) -> int:
     desk = Desk.of(args)
     if args.watch and not args.json:
         return _watch(desk)
-    found = standing(desk)
+    try:
+        found = standing(desk)
+    except (ControlError, StoreError):
+        if not args.json:
+            output.say(desk.words("status.nothing"), "bold red")  # first what is worst; why follows as the error
+        raise
     if args.json:
         output.print_json(found)
     else:
@@ -40,16 +46,20 @@ def run(args: argparse.Namespace) -> int:
 
 
 def standing(desk: Desk) -> dict[str, Any]:
-    """Return the daemon's snapshot, or the same facts from the database. Raises ControlError, StoreError."""
+    """Return the daemon's snapshot, or the same facts from the database and why they come from there.
+
+    Raises StoreError, ControlError when neither can be had.
+    """
     try:
         return {"running": True, **desk.status()}
-    except NotRunning:
-        pass
-    with desk.database() as snapshot:
+    except ControlError as error:
+        silent = error
+    with desk.database_for(silent) as snapshot:
         counts, meta = snapshot.counts(), snapshot.meta()
         plant = desk.config.plant
         return {
             "running": False,
+            "silent": None if isinstance(silent, NotRunning) else str(silent),
             "site": plant.site,
             "gateway": plant.gateway,
             **health.told(desk.books(snapshot)),

@@ -29,8 +29,11 @@ def shown(found: Facts, desk: Desk) -> list[RenderableType]:
 
 def _head(found: Facts, desk: Desk) -> Iterator[Text]:
     if not found["running"]:
-        yield output.coloured(desk.words("status.off"), "bold red")
-        yield output.coloured(desk.words("status.start"), "")
+        if found["silent"]:
+            yield output.coloured(desk.words("no_word", why=found["silent"]), "bold red")
+        else:
+            yield output.coloured(desk.words("status.off"), "bold red")
+            yield output.coloured(desk.words("status.start"), "")
         return
     up = desk.duration(1000 * found["uptime_s"])
     head = desk.words("status.head", site=found["site"], gateway=found["gateway"], up=up, version=found["version"])
