@@ -1,4 +1,4 @@
-"""What the commands say: the same sentences in both languages, none missing, none without use."""
+"""What the commands say: the same sentences in both languages, and none missing."""
 
 from __future__ import annotations
 
