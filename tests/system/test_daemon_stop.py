@@ -36,6 +36,8 @@ def test_a_clean_stop(tmp_path: Path, how: signal.Signals) -> None:
         here.reachable("dmu50-01", "lathe-07")
         assert here.opcua
         here.delivered()
+        for _ in range(3):  # reloads that come with the stop start nothing behind its back
+            here.process.signal(signal.SIGHUP)
         stop(here, how)
         until_sync(lambda: here.consumer.statuses[-1]["online"] is False)
         assert here.consumer.statuses[-1]["reason"] == "stopped"
