@@ -77,25 +77,7 @@ class Board:
             )
             return
         merged = tuple(dict.fromkeys(ecns if whole else (*card.ecns, *ecns)))
-        returned = not KINDS[kind].one_shot and step(card.state, Step.RETURN) is not None
-        if not returned and (card.severity, card.seen, card.ecns) == (wanted, seen, merged):
-            return
-        revision = card.revision + 1
-        self._tell(
-            replace(
-                card,
-                state=LIFE[card.state, Step.RETURN] if returned else card.state,
-                cleared=None if returned else card.cleared,
-                severity=wanted,
-                seen=seen,
-                ecns=merged,
-                facts=facts or card.facts,
-                revision=revision,
-                rose=revision if returned or wanted.rank > card.severity.rank else card.rose,
-            ),
-            EventType.CARD_REVISED,
-            cause,
-        )
+        self._revise(replace(card, severity=wanted, seen=seen, ecns=merged, facts=facts or card.facts), card, cause)
 
     def concern(self, origin: str, kind: Kind, about: str | None, ecn: str, facts: Facts, cause: str | None) -> None:
         """Revise an active card by the ECN that supersedes: people must not go on loading what is required no longer."""
@@ -170,6 +152,18 @@ class Board:
         if KINDS[card.kind].one_shot:
             self._tell(replace(told, cleared=self._books.now.utc), EventType.CARD_CLEARED)
             self._books.schedule(self._books.now.boottime + ONE_SHOT_LIVES, Duty.CARD, card.id)
+
+    def _revise(self, wanted: Card, card: Card, cause: str | None) -> None:
+        """Tell what is different now; a condition that holds again makes its unacknowledged card active again."""
+        returned = not KINDS[card.kind].one_shot and step(card.state, Step.RETURN) is not None
+        if not returned and (card.severity, card.seen, card.ecns) == (wanted.severity, wanted.seen, wanted.ecns):
+            return
+        worse = returned or wanted.severity.rank > card.severity.rank
+        revision = card.revision + 1
+        wanted = replace(wanted, revision=revision, rose=revision if worse else card.rose)
+        if returned:
+            wanted = replace(wanted, state=LIFE[card.state, Step.RETURN], cleared=None)
+        self._tell(wanted, EventType.CARD_REVISED, cause)
 
     def _clear(self, card: Card, cause: str | None) -> None:
         state = step(card.state, Step.CLEAR)

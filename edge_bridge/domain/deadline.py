@@ -43,4 +43,8 @@ class Deadline:
 
     def anchored(self, now: Stamp) -> Deadline:
         """Return the same deadline for this boot: after a restart of the machine, UTC decides what is left."""
-        return self if now.boot == self.anchor.boot else replace(self, anchor=now)
+        return self if now.boot == self.anchor.boot else self.rebased(now)
+
+    def rebased(self, now: Stamp) -> Deadline:
+        """Return the same deadline by what the wall clock says now, whatever was thought before."""
+        return replace(self, anchor=now)

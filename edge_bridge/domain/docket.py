@@ -52,7 +52,8 @@ class Docket:
             late_arrival=ecn.late_arrival,
             stages=ecn.stages,
         )
-        obligation = replace(obligation, exposure=self._exposure(obligation, books.now), counted=books.now.utc)
+        if (exposed := self._exposure(obligation, books.now)) > 0:
+            obligation = replace(obligation, exposure=exposed, counted=books.now.utc)
         self._tell(obligation, EventType.OBLIGATION_OPENED, cause)
         books.schedule(obligation.due.boottime, Duty.OBLIGATION, obligation.id)
         kept = books.state.machine.get(obligation.machine)

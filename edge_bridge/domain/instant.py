@@ -68,8 +68,7 @@ def to_datetime(utc: Milliseconds) -> datetime:
 
 def to_text(utc: Milliseconds) -> str:
     """Return RFC 3339 in UTC with milliseconds and `Z`, as the contract writes every time."""
-    moment = to_datetime(utc)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+    return to_datetime(utc).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 def to_text_or_none(utc: Milliseconds | None) -> str | None:

@@ -9,6 +9,7 @@ from edge_bridge.domain.agenda import Duty
 from edge_bridge.domain.board import Board
 from edge_bridge.domain.books import Books, Texts, no_texts
 from edge_bridge.domain.card import Kind
+from edge_bridge.domain.deadline import Deadline
 from edge_bridge.domain.docket import Docket
 from edge_bridge.domain.event import GATEWAY, EventType
 from edge_bridge.domain.floor import Floor
@@ -179,7 +180,7 @@ class Ledger:
             if obligation.due.anchor.boot == here.boot:
                 books.schedule(obligation.due.boottime, Duty.OBLIGATION, obligation.id)
             else:
-                self._lay_over(obligation, last)
+                self._lay_over(obligation, obligation.due.laid_over(books.anchor, last))
 
     def _synchronised(self, now: Stamp) -> None:
         """Take the wall clock's word, now that it has one, for what earlier boots promised."""
@@ -188,14 +189,13 @@ class Ledger:
         books.state.known[BOOT] = Known(BOOT, now)
         for obligation in list(books.state.obligation.values()):
             if obligation.arrived.boot != now.boot:
-                self._lay_over(obligation, now)
+                self._lay_over(obligation, obligation.due.rebased(now))
         for ecn in books.state.ecn.values():
             if ecn.waiting:
                 self.intake.wait_for(ecn)
 
-    def _lay_over(self, obligation: Obligation, last: Stamp) -> None:
+    def _lay_over(self, obligation: Obligation, due: Deadline) -> None:
         """Lay what an earlier boot promised on this boot's clock."""
-        due = obligation.due.laid_over(self.books.anchor, last)
         self.books.state.obligation[obligation.id] = replace(obligation, due=due)
         self.books.schedule(due.boottime, Duty.OBLIGATION, obligation.id)
 

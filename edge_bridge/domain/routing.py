@@ -88,6 +88,8 @@ def fill(template: str, draft: EcnDraft, item: Item) -> str | None:
 
 def machine_called(name: str, machines: Mapping[str, Machine]) -> str | None:
     """Return the id of the machine that an ECN or route calls by id or by name, or None."""
+    if name in machines:
+        return name
     wanted = name.strip().casefold()
     for machine in machines.values():
         if wanted in (machine.id.casefold(), machine.name.strip().casefold()):
