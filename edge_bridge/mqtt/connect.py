@@ -54,27 +54,41 @@ class Connector:
         self._will_delay = will_delay
         self._client_id = options.client_id or client_id
         self._silent = 0
+        self._fell_back = False
 
     async def open(self, will: Will, on_message: Callable[[Message], None]) -> Session:
         """Return a connected session.
 
         Raises BrokerError, BrokerRefusedError, ConfigError (certificate or key cannot be used). `auto` falls back to
         3.1.1 when the broker says that it does not know MQTT 5, when it does not answer at all, and when it hung up
-        twice in a row: a single hang-up may be a broker that was just being stopped.
+        twice in a row: a single hang-up may be a broker that was just being stopped. What was fallen back to is tried
+        first from then on, so that a broker that leaves MQTT 5 unanswered does not cost the wait at each connect; when
+        that fails too, MQTT 5 has its turn again, for the broker may have been replaced.
         """
         wanted = self.options.version
         if wanted != "auto":
             return await self._attempt(wanted, will, on_message)
+        if self._fell_back:
+            try:
+                return await self._attempt("3.1.1", will, on_message)
+            except BrokerError:
+                self._fell_back = False
+                raise
         try:
             session = await self._attempt("5", will, on_message)
         except (OldBrokerError, NoAnswerError):
-            return await self._attempt("3.1.1", will, on_message)
+            return await self._fall_back(will, on_message)
         except SilentBrokerError:
             self._silent += 1
             if self._silent < 2:
                 raise
-            return await self._attempt("3.1.1", will, on_message)
+            return await self._fall_back(will, on_message)
         self._silent = 0
+        return session
+
+    async def _fall_back(self, will: Will, on_message: Callable[[Message], None]) -> Session:
+        session = await self._attempt("3.1.1", will, on_message)
+        self._fell_back = True
         return session
 
     async def _attempt(self, version: str, will: Will, on_message: Callable[[Message], None]) -> Session:

@@ -100,6 +100,25 @@ async def test_auto_falls_back_when_mqtt_5_is_hung_up_on_twice():
         session.abort("end of test")
 
 
+async def test_what_was_fallen_back_to_is_tried_first():
+    """A broker without MQTT 5 costs the wait for its silence once, not at each connect; when it fails, 5 comes again."""
+    knows = {False}
+
+    def answer(connect):
+        return b"\x20\x02\x00\x00" if is_v5(connect) in knows else b"\x20\x02\x00\x01"
+
+    async with stub(answer) as (url, connects):
+        auto = connector(url)
+        for _ in range(2):
+            (await auto.open(WILL, lambda _message: None)).abort("lost")
+        assert [is_v5(connect) for connect in connects] == [True, False, False]
+        knows.clear()  # nothing is known any more: the broker is being replaced
+        for _ in range(2):
+            with pytest.raises(BrokerError):
+                await auto.open(WILL, lambda _message: None)
+        assert [is_v5(connect) for connect in connects[3:5]] == [False, True]
+
+
 async def test_demanded_mqtt_5_does_not_fall_back():
     """`version: 5` names the setting to change instead."""
     async with stub(lambda _connect: b"\x20\x02\x00\x01") as (url, _):
