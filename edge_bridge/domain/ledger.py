@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import islice
 
 from edge_bridge.domain.agenda import Duty
 from edge_bridge.domain.board import Board
@@ -100,22 +101,27 @@ class Ledger:
                 pass
         return None
 
-    def advance(self, now: Stamp) -> None:
-        """Let time go on to this instant: note a clock step, and judge whatever has fallen due."""
+    def advance(self, now: Stamp, most: int | None = None) -> bool:
+        """Let time go on to this instant: note a clock step, and judge what has fallen due.
+
+        most: how many duties at the most; return whether none is left that is due.
+        """
         books = self.books
         if now.boot == books.now.boot and now.boottime < books.now.boottime:
-            return  # a signal that waited while time went on: what it saw is older, what fell due stays judged
+            return True  # a signal that waited while time went on: what it saw is older, what fell due stays judged
         self._note_step(books.now, now)
         books.now = now
         if self._doubtful and now.synced:
             self._doubtful = False
             self._synchronised(now)
-        for duty, key in books.agenda.due(now):
+        for duty, key in islice(books.agenda.due(now), most):
             if (duty, key) not in self.excused:
                 self.doing = (duty, key)
                 self._do(duty, key)
                 self.doing = None
         self.warner.tell_baselines()
+        due = books.agenda.next_due()
+        return due is None or due > now.boottime
 
     def _do(self, duty: Duty, key: str) -> None:
         match duty:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -147,9 +148,14 @@ class Register:
         return min(unmet, default=None)
 
 
-def _order(ecn: Ecn) -> tuple[int, int, str]:
+def _order(ecn: Ecn) -> tuple[int, int, list[tuple[int, str]]]:
     release = ecn.release if ecn.release is not None else _day_or_arrival(ecn)
-    return (release, ecn.arrived.utc, ecn.number)
+    return (release, ecn.arrived.utc, _counted(ecn.number))
+
+
+def _counted(number: str) -> list[tuple[int, str]]:
+    """Order ECN numbers as people count them: ECN-10 comes after ECN-9."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", number)]
 
 
 def _day_or_arrival(ecn: Ecn) -> int:

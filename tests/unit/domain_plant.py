@@ -118,7 +118,7 @@ class Shop:
     def send(self, signal: Signal) -> str | None:
         """Apply a signal and commit what it changed; return why it was refused."""
         refused = self.ledger.apply(signal)
-        self._commit()
+        self.commit()
         return refused
 
     def released(self, number: str, version: str | None = "2", *, file: str | None = None, **more: Any) -> list[Event]:
@@ -222,7 +222,7 @@ class Shop:
         """Stop cleanly, stay away for `off` seconds, and start again from what was committed; return what it caused."""
         mark = len(self.events)
         self.ledger.save()
-        self._commit()
+        self.commit()
         if reboot:
             self.clock.reboot(off=round(off * SECOND))
         else:
@@ -237,7 +237,7 @@ class Shop:
         self.plant = layout
         self.ledger.advance(self.now)
         self.ledger.configure(layout, self.now)
-        self._commit()
+        self.commit()
         return self.events[mark:]
 
     def cards(self, kind: Kind | None = None) -> list[Card]:
@@ -283,10 +283,11 @@ class Shop:
             for kind, docs in self.disk.items()
         }
         self.ledger = Ledger(State.of(rows), self.plant, self.now, lambda: f"id-{next(self._ids)}")
-        self._commit()
+        self.commit()
         return self.ledger
 
-    def _commit(self) -> None:
+    def commit(self) -> None:
+        """Take what this turn changed and told."""
         books = self.ledger.books
         self.events.extend(books.take_events())
         books.touched.clear()

@@ -129,11 +129,11 @@ def test_an_older_one_that_arrives_late_is_recorded_and_not_applied() -> None:
 
 
 def test_arrival_then_number_decide_between_equal_releases() -> None:
-    """A batch released in the same second: the later arrival, then the higher number."""
+    """A batch released in the same second: the later arrival, then the higher number, as people count."""
     shop = Shop()
     when = shop.now.utc
-    shop.notice(draft("E2", "3", released=when), draft("E1", "2", released=when))
-    assert shop.requirement().demand.ecn == "E2"
+    shop.notice(draft("E10", "3", released=when), draft("E9", "2", released=when))
+    assert shop.requirement().demand.ecn == "E10"
     shop.waits(1)
     shop.notice(draft("E0", "4", released=when))
     assert shop.requirement().demand.ecn == "E0"
