@@ -146,11 +146,10 @@ class Pipeline:
         self._beat()
         await self._settle()  # what a cancelled turn left
         self._configure()
-        taken = [self._queue.popleft() for _ in range(min(len(self._queue), MOST_TOGETHER))]
+        taken: list[_Waiting] = []
+        answers: list[Answer] = []
         try:
-            answers = [self._take(waiting) for waiting in taken]
-            if not self._queue:  # else the evidence that still waits is older than now, and has to be heard first
-                self.ledger.advance(self._clock.now())
+            due_is_judged = self._take_what_waits(taken, answers)
         except Exception:  # a defect in judging one file must not stop the judging of all others
             log.error("a defect: going back to what is committed, and on one by one", exc_info=True)
             self._go_back()
@@ -158,8 +157,22 @@ class Pipeline:
             await self._one_by_one(len(taken))
             return
         self._after_taking()
+        if not due_is_judged:  # thousands fall due at once: adapters and broker get their turn in between
+            self._wake.set()
         self._answer_later(taken, answers)
         await self._commit()
+
+    def _take_what_waits(self, taken: list[_Waiting], answers: list[Answer]) -> bool:
+        """Take signals, each after what fell due before it; return whether everything that is due by now is judged.
+
+        Evidence that still waits has to be heard before what falls due after it, so time goes on from signal to signal.
+        """
+        while self._queue and len(taken) < MOST_TOGETHER:
+            if not self.ledger.advance(self._queue[0].signal.at, MOST_TOGETHER):
+                return False
+            taken.append(self._queue.popleft())
+            answers.append(self._take(taken[-1]))
+        return bool(self._queue) or self.ledger.advance(self._clock.now(), MOST_TOGETHER)
 
     async def close(self) -> None:
         """Take what still waits, and keep what is only in memory."""
@@ -243,7 +256,7 @@ class Pipeline:
             self._tell_defect(name_of(waiting.signal), defect)
         return Answer(waiting.identity, False, DEFECT)
 
-    def _carefully(self, work: Callable[[], None]) -> Exception | None:
+    def _carefully(self, work: Callable[[], object]) -> Exception | None:
         """Do it; return the defect it met, with nothing done. A duty that meets one is excused, and the rest goes on."""
         while True:
             try:

@@ -276,6 +276,23 @@ async def test_a_deadline_that_passed_in_a_suspend(tmp_path: Path) -> None:
         await until(lambda: here.events(EventType.OBLIGATION_VERDICT))
 
 
+async def test_thousands_that_fall_due_at_once_leave_room_for_others(tmp_path: Path) -> None:
+    """They are judged in slices, each with its own commit, and all within the second."""
+    many = 3 * MOST_TOGETHER
+    async with bench(tmp_path) as here:
+        items = tuple(Item(part=f"EL-{number}", revision="B") for number in range(many))
+        draft = EcnDraft(number="ECN-1", status=Status.RELEASED, status_word="Released", items=items)
+        here.pipeline.note(EcnNotice("plm", here.clock.now(), "ECN-1.csv", "sha", (draft,)))
+        await here.quiet()
+        here.clock.move(LIMIT + 30_000)
+        here.committed.clear()
+        here.pipeline.note(reading(here.clock))
+        await until(lambda: len(here.events(EventType.OBLIGATION_VERDICT)) == many)
+        await here.quiet()
+        assert all(committed.events < 3 * MOST_TOGETHER for committed in here.committed)
+        assert len([committed for committed in here.committed if committed.events >= MOST_TOGETHER]) >= 3
+
+
 async def test_evidence_that_waits_is_heard_before_time_goes_on(tmp_path: Path) -> None:
     """More readings than one turn takes: the machine was read all the while, and must not count as silent."""
     async with bench(tmp_path) as here:
