@@ -130,7 +130,7 @@ def test_a_condition_that_comes_back_uses_its_open_card_or_a_new_one() -> None:
     shop.keeps_reading(5, "2")
     told = shop.keeps_reading(5, "1")
     assert kinds(told, EventType.CARD_REVISED) == ["reverted"]
-    assert shop.card(Kind.REVERTED).id == first
+    assert (shop.card(Kind.REVERTED).id, shop.card(Kind.REVERTED).active) == (first, True)
     shop.acknowledges(shop.card(Kind.REVERTED))
     shop.keeps_reading(5, "2")
     assert kinds(shop.keeps_reading(5, "1")) == ["reverted"]

@@ -149,9 +149,9 @@ def test_the_time_after_coming_back_survives_a_restart() -> None:
     shop.keeps_reading(16 * 60, "7", program="OTHER")
     shop.keeps_reading(5 * 60, "1", step=5)
     shop.restart(off=60, reboot=True)
-    shop.keeps_reading(8 * 60, "1")
+    shop.keeps_reading(9 * 60 + 4, "1", step=1)
     assert len(shop.verdicts()) == 1
-    shop.keeps_reading(2 * 60, "1")
+    shop.keeps_reading(1, "1", step=1)
     assert shop.verdicts()[-1] == "violated:other"
 
 
@@ -284,6 +284,16 @@ def test_what_fell_due_while_the_gateway_was_off_waits_for_each_machines_first_r
     assert len(shop.verdicts()) == 1
     shop.waits(1)
     assert shop.verdicts()[1:] == ["unverifiable:unreachable"]
+
+
+def test_the_first_reading_after_a_start_judges_what_it_does_not_show_too() -> None:
+    """The machine is there and another program is selected: not loaded, without waiting for the thirty seconds."""
+    shop = Shop()
+    shop.released("E1")
+    shop.restart(off=3600)
+    shop.waits(1)
+    shop.reads("7", program="OTHER")
+    assert shop.verdicts() == ["unverifiable:not_loaded"]
 
 
 def test_late_arrival_is_judged_at_once_and_its_exposure_reconstructed() -> None:
