@@ -10,14 +10,12 @@ from edge_bridge.domain.agenda import Duty
 from edge_bridge.domain.board import Board
 from edge_bridge.domain.books import Books, Texts, no_texts
 from edge_bridge.domain.card import Kind
-from edge_bridge.domain.deadline import Deadline
 from edge_bridge.domain.docket import Docket
 from edge_bridge.domain.event import GATEWAY, EventType
 from edge_bridge.domain.floor import Floor
-from edge_bridge.domain.instant import MINUTE, SECOND, Milliseconds, Stamp, to_text
+from edge_bridge.domain.instant import Milliseconds, Stamp, to_text
 from edge_bridge.domain.intake import Intake
 from edge_bridge.domain.intake_cards import IntakeCards
-from edge_bridge.domain.obligation import Obligation
 from edge_bridge.domain.plant import Plant
 from edge_bridge.domain.reading import Reading
 from edge_bridge.domain.register import Register
@@ -35,13 +33,10 @@ from edge_bridge.domain.signal import (
     Tick,
     Waive,
 )
-from edge_bridge.domain.state import Known, MachineState, SourceState, State, Waiver, register_key
+from edge_bridge.domain.state import MachineState, SourceState, State, Waiver, register_key
+from edge_bridge.domain.timekeeper import Timekeeper
 from edge_bridge.domain.warner import Warner
 from edge_bridge.domain.watch import Watch
-
-CLOCK = "clock"  # the last time that is on record
-BOOT = "boot"  # where both clocks stood when this boot was first seen
-STEP_TOLERANCE = 2 * SECOND
 
 
 class Ledger:
@@ -62,8 +57,8 @@ class Ledger:
         cards = IntakeCards(self.books, self.board)
         self.intake = Intake(self.books, self.register, self.watch, cards)
         self.rerouting = Rerouting(self.books, self.register, self.intake, cards)
-        self._doubtful = not now.synced  # this boot's wall clock is not confirmed yet
-        self._anchor()
+        self.timekeeper = Timekeeper(self.books, self.floor, self.intake)
+        self.timekeeper.start()
         self.configure(plant, now)
         self.board.arm()
         self.floor.arm()
@@ -109,11 +104,7 @@ class Ledger:
         books = self.books
         if now.boot == books.now.boot and now.boottime < books.now.boottime:
             return True  # a signal that waited while time went on: what it saw is older, what fell due stays judged
-        self._note_step(books.now, now)
-        books.now = now
-        if self._doubtful and now.synced:
-            self._doubtful = False
-            self._synchronised(now)
+        self.timekeeper.go_on(now)
         for duty, key in islice(books.agenda.due(now), most):
             if (duty, key) not in self.excused:
                 self.doing = (duty, key)
@@ -168,60 +159,7 @@ class Ledger:
     def save(self) -> None:
         """Keep what is only in memory (each machine's last reading, the clock) before a stop."""
         self.floor.save()
-        self.books.state.known[CLOCK] = Known(CLOCK, self.books.now)
-
-    def _anchor(self) -> None:
-        """Bring every deadline to this boot's clock. Time never went back: a clock behind the last record is wrong."""
-        books, here, known = self.books, self.books.now, self.books.state.known
-        last = known[CLOCK].configured if CLOCK in known else here
-        known[CLOCK] = Known(CLOCK, here)
-        if last.boot == here.boot:
-            self._note_step(last, here)
-        elif here.utc < last.utc and (last.synced or not here.synced):
-            here = replace(here, utc=last.utc)
-        if BOOT not in known or known[BOOT].configured.boot != here.boot:
-            known[BOOT] = Known(BOOT, here)
-        books.anchor = known[BOOT].configured
-        for obligation in list(books.state.obligation.values()):
-            if obligation.due.anchor.boot == here.boot:
-                books.schedule(obligation.due.boottime, Duty.OBLIGATION, obligation.id)
-            else:
-                self._lay_over(obligation, obligation.due.laid_over(books.anchor, last))
-
-    def _synchronised(self, now: Stamp) -> None:
-        """Take the wall clock's word, now that it has one, for what earlier boots promised."""
-        books = self.books
-        books.anchor = now
-        books.state.known[BOOT] = Known(BOOT, now)
-        for obligation in list(books.state.obligation.values()):
-            if obligation.arrived.boot != now.boot:
-                self._lay_over(obligation, obligation.due.rebased(now))
-        for ecn in books.state.ecn.values():
-            if ecn.waiting:
-                self.intake.wait_for(ecn)
-
-    def _lay_over(self, obligation: Obligation, due: Deadline) -> None:
-        """Lay what an earlier boot promised on this boot's clock."""
-        self.books.state.obligation[obligation.id] = replace(obligation, due=due)
-        self.books.schedule(due.boottime, Duty.OBLIGATION, obligation.id)
-
-    def _note_step(self, before: Stamp, now: Stamp) -> None:
-        """Tell a step of the wall clock, and remember the time every minute as a floor for the next boot."""
-        books = self.books
-        if before.boot == now.boot:
-            delta = (now.utc - before.utc) - (now.boottime - before.boottime)
-            if abs(delta) > STEP_TOLERANCE:
-                data = {
-                    "from": to_text(now.utc - delta),
-                    "to": to_text(now.utc),
-                    "delta_s": delta / 1000,
-                    "synced": now.synced,
-                }
-                books.emit(EventType.CLOCK_STEP, origin=GATEWAY, subject=GATEWAY, data=data, time=now.utc)
-                self.floor.clock_stepped(delta)
-                books.state.known[CLOCK] = Known(CLOCK, now)
-        if now.since(books.state.known[CLOCK].configured) >= MINUTE:
-            books.state.known[CLOCK] = Known(CLOCK, now)
+        self.timekeeper.record()
 
     def _lost(self, signal: AdapterLost) -> None:
         books = self.books
