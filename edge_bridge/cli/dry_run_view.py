@@ -123,6 +123,8 @@ def _lines(one: EcnRead, desk: Desk) -> Iterator[tuple[str, str, int]]:
         yield text, "yellow", 4
     by_item = {place: [o for o in one.outlooks if o.demand.item == place] for place in range(len(draft.items))}
     reasons = {id(u.item): u.reason for u in one.unrouted}
+    for lost in one.unrouted if not draft.items else ():
+        yield desk.words("ecn.unrouted", reason=lost.reason), "bold red", 4
     for place, item in enumerate(draft.items):
         facts = {
             name: getattr(item, name) or "–" for name in ("row", "part", "drawing", "revision", "program", "version")

@@ -33,26 +33,29 @@ class Intake:
     def take(self, notice: EcnNotice) -> None:
         """Take a file in. What it says that is known already has no effect; the same bytes are not processed twice.
 
-        Only the ECNs whose status word nobody knew are looked at again when the same bytes come again.
+        Only the ECNs whose status word nobody knew, and files that could not be read before, are looked at again when the
+        same bytes come again: the source's configuration was corrected.
         """
         if notice.source not in self._books.plant.sources:
             return  # a last file of a source that was just removed
         memory_key = f"{notice.source}|{notice.file}"
         remembered = self._books.state.file.get(memory_key)
         again = remembered if remembered is not None and remembered.sha256 == notice.sha256 else None
+        first_read = again is None or bool(again.rejected)
         drafts = [d for d in notice.ecns if again is None or self._still_open(d, again)]
-        if again is not None and not drafts:
+        if not first_read and not drafts:
             return
         self._cards.words_known(notice.source, {d.status_word for d in drafts if d.status is not None})
+        watched = self._watched(notice.source, again)
         for draft in drafts:
             if draft.status is not None:
-                self._apply(draft, notice)
+                self._apply(draft, notice, watched)
         unknown = {d.number: d.status_word for d in notice.ecns if d.status is None}
-        if again is None or unknown != again.unknown:
+        if again is None or first_read or unknown != again.unknown:
             at = notice.at if again is None else again.at
             memory = FileMemory(notice.source, notice.file, notice.sha256, at, unknown)
             self._books.state.file[memory_key] = memory
-        if again is None:
+        if first_read:
             self._cards.words_unknown(notice.source, unknown, notice.file)
 
     def reject(self, signal: FileRejected) -> None:
@@ -115,18 +118,23 @@ class Intake:
         self._books.schedule(self._effective(ecn).boottime, Duty.ECN, ecn.number)
 
     def _still_open(self, draft: EcnDraft, memory: FileMemory) -> bool:
-        """Tell whether an ECN of a known file was waiting for its word, and nothing newer has come in meanwhile."""
+        """Tell whether an ECN of a known file was waiting to be understood, and nothing newer has come in meanwhile."""
         held = self._books.state.ecn.get(draft.number)
         newer = held is not None and held.arrived.since(memory.at) > 0
-        return draft.status is not None and draft.number in memory.unknown and not newer
+        return draft.status is not None and (bool(memory.rejected) or draft.number in memory.unknown) and not newer
 
-    def _apply(self, draft: EcnDraft, notice: EcnNotice) -> None:
+    def _watched(self, source: str, again: FileMemory | None) -> bool:
+        """Tell whether a file came after its source's first scan; one understood only now came when it came first."""
+        scanned = self._books.state.source[source].scanned
+        return scanned is not None and (again is None or again.at.since(scanned) > 0)
+
+    def _apply(self, draft: EcnDraft, notice: EcnNotice, watched: bool) -> None:
         """Take one ECN's new state in, unless it is the one that is held."""
         held = self._books.state.ecn.get(draft.number)
         if held is not None and held.draft.digest == draft.digest:
             self._note_stage(held, draft, notice)
             return
-        ecn = self._ecn(draft, notice, held)
+        ecn = self._ecn(draft, notice, held, watched)
         was_in_force = held is not None and held.status.in_force
         before = self._register.demands_of(draft.number)
         self._books.state.ecn[draft.number] = ecn
@@ -163,7 +171,7 @@ class Intake:
         if was_in_force and ecn.status.in_force:
             self._cards.changed(ecn, before, demands, cause)
 
-    def _ecn(self, draft: EcnDraft, notice: EcnNotice, held: Ecn | None) -> Ecn:
+    def _ecn(self, draft: EcnDraft, notice: EcnNotice, held: Ecn | None, watched: bool) -> Ecn:
         dates = timing(draft, notice.at.utc, self._books.plant)
         source = self._books.state.source[notice.source]
         old = older_than(draft, source.configured.utc - self._books.plant.limit)
@@ -177,7 +185,7 @@ class Intake:
             release=dates.release,
             waiting=in_force and dates.waits_until is not None,
             skew=dates.skew,
-            baseline=source.scanned is None and old,
+            baseline=old and not watched,
             time_quality=str(dates.quality),
             suspect_time=dates.suspect and in_force,
             late_arrival=dates.late(notice.at.utc, self._books.plant.limit),

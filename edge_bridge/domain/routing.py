@@ -58,9 +58,14 @@ class Unrouted:
 
 
 def route(draft: EcnDraft, plant: Plant) -> tuple[list[Demand], list[Unrouted]]:
-    """Return every demand of an ECN, and the items that no rule covers or that name an unknown machine."""
+    """Return every demand of an ECN, and the items that no rule covers or that name an unknown machine.
+
+    An ECN without a single item is unrouted as a whole: it changes something, and nobody can tell on which machine.
+    """
     demands: dict[tuple[str, str], Demand] = {}
     unrouted: list[Unrouted] = []
+    if not draft.items:
+        unrouted.append(Unrouted(draft.number, Item(), "it names no part, drawing or program"))
     for index, item in enumerate(draft.items):
         rules = [rule for rule in plant.routes if _matches(rule, draft, item)]
         machines, unknown = _machines(item, rules, plant)

@@ -59,6 +59,16 @@ def test_a_dry_run_without_a_daemon(site: Site) -> None:
     assert "not known: there is no reading of this machine yet" in done.stdout
 
 
+def test_a_dry_run_of_an_ecn_that_names_nothing(site: Site) -> None:
+    """It would be unrouted as a whole, and says so."""
+    settings = site.config / "adapters" / "plm.yaml"
+    settings.write_text(settings.read_text(encoding="utf-8").replace("format: csv", "format: json"), encoding="utf-8")
+    Path("bare.json").write_text('{"number": "E-3", "status": "已发布", "items": []}', encoding="utf-8")
+    done = here(site, "ecn", "bare.json")
+    assert done.returncode == 1
+    assert "UNROUTED: it names no part, drawing or program" in done.stdout
+
+
 @pytest.mark.parametrize("name", NEEDS_DATABASE)
 def test_no_database(site: Site, name: str) -> None:
     """A gateway that never ran."""

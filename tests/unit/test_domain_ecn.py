@@ -366,6 +366,41 @@ def test_a_rejected_file_is_told_once_for_each_content() -> None:
     assert types(shop.rejects(sha256="other")) == ["ecn.rejected", "card.revised"]
 
 
+def test_a_rejected_file_is_read_again_once_it_can_be_understood() -> None:
+    """The columns were corrected, the same bytes make sense now: taken in like any new file; again, nothing."""
+    shop = Shop()
+    shop.rejects("a.csv", "a")
+    shop.waits(60)
+    found = draft("E1", released=shop.now.utc), draft("E2", status=None, status_word="Neu")
+    told = shop.notice(*found, file="a.csv", sha256="a")
+    assert types(told) == ["ecn.received", "obligation.opened", "card.raised"]
+    assert shop.card(Kind.UNKNOWN_STATUS).ecns == ("E2",)
+    assert shop.notice(*found, file="a.csv", sha256="a") == []
+
+
+def test_a_file_understood_late_does_not_bring_back_what_another_said_since() -> None:
+    """It could not be read when it came; a newer file has told the ECN's state meanwhile."""
+    shop = Shop()
+    shop.rejects("a.csv", "a")
+    shop.waits(60)
+    shop.released("E1", "3")
+    shop.waits(60)
+    assert shop.notice(draft("E1", "2"), file="a.csv", sha256="a") == []
+    assert shop.requirement("P1").demand.version == "3"
+
+
+@pytest.mark.parametrize("status", [Status.RELEASED, Status.CLOSED])
+def test_an_ecn_without_items_is_never_silent(status: Status) -> None:
+    """It changes something, and nobody can tell on which machine; in work it demands nothing yet."""
+    shop = Shop()
+    bare = replace(draft("E1", status=status), items=())
+    shop.notice(replace(bare, status=Status.IN_WORK))
+    assert not shop.seen(EventType.ECN_UNROUTED)
+    shop.notice(bare)
+    assert [event.data["ecn"] for event in shop.seen(EventType.ECN_UNROUTED)] == ["E1"]
+    assert shop.card(Kind.UNROUTED).ecns == ("E1",)
+
+
 # Baseline
 
 
@@ -522,3 +557,23 @@ def test_a_corrected_scheme_judges_anew_and_starts_no_new_time_limit() -> None:
     shop.configured(plant(Machine("m1", rule=VersionRule(Scheme.NUMERIC))))
     assert shop.verdicts() == ["violated:other", "late"]
     assert len(shop.seen(EventType.OBLIGATION_OPENED)) == 1
+
+
+@pytest.mark.parametrize("trouble", ["columns", "word"])
+def test_what_a_first_scan_could_not_understand_stays_quiet_when_it_can(trouble: str) -> None:
+    """Commissioning with a wrong mapping, then corrected: the old files fill the register; what is new counts."""
+    shop = Shop(scanned=False)
+    for n in range(50):
+        if trouble == "columns":
+            shop.rejects(f"{n}.csv", f"{n}")
+        else:
+            shop.notice(draft(f"E{n}", status=None, status_word="Neu"), file=f"{n}.csv", sha256=f"{n}")
+    shop.send(ScanDone("plm", shop.now, 50))
+    shop.waits(60)
+    for n in range(50):
+        old = shop.now.utc - 400 * DAY
+        shop.notice(draft(f"E{n}", program=f"P{n}", released=old), file=f"{n}.csv", sha256=f"{n}")
+    assert not shop.seen(EventType.OBLIGATION_OPENED)
+    assert shop.requirement("P7").baseline == "plm"
+    shop.released("LATE", program="Q1", released=shop.now.utc - 400 * DAY)
+    assert shop.obligation().ecn == "LATE"
