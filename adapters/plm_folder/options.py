@@ -68,13 +68,13 @@ class PlmFolderOptions(SourceOptions):
     @classmethod
     def _known_directives(cls, formats: tuple[str, ...]) -> tuple[str, ...]:
         for form in formats:
+            if not re.search("%[YyGcxD]", form):
+                raise ValueError(f"{form!r} has no year (%Y)")
             try:
                 datetime.strptime("", form)
             except ValueError as error:
                 if not str(error).startswith("time data"):
                     raise ValueError(f"{form!r}: {error}") from None
-            if not re.search("%[YyGcxD]", form):
-                raise ValueError(f"{form!r} has no year (%Y)")
         return formats
 
     @cached_property

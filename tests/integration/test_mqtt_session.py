@@ -231,8 +231,9 @@ def pki(tmp_path_factory):
 
     for name in ("ca", "stranger"):
         openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                "-addext", "keyUsage=critical,keyCertSign,cRLSign",  # Python 3.13 checks RFC 5280 strictly
                 "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.pem")  # fmt: skip
-    (folder / "san").write_text("subjectAltName=DNS:localhost")
+    (folder / "san").write_text("subjectAltName=DNS:localhost\nauthorityKeyIdentifier=keyid")
     for name, extra in (("localhost", ["-extfile", "san"]), ("edge-01", [])):
         openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}",
                 "-keyout", f"{name}.key", "-out", f"{name}.csr")  # fmt: skip

@@ -46,7 +46,7 @@ def adapter(**options: object) -> PlmFolderAdapter:
         ({"status": {"done": "x"}}, "done"),
         ({"status": {"released": "OK", "withdrawn": ["ok"]}}, "given for both released and withdrawn"),
         ({"status": {"withdrawn": "Released", "released": "frei"}}, "given for both"),
-        ({"date_formats": ["%d.%m.%Q"]}, "bad directive"),
+        ({"date_formats": ["%d.%m.%Y %Q"]}, "bad directive"),
         ({"date_formats": "%d.%m."}, "no year"),
         ({"pattern": "sub/*.csv"}, "sub-folders"),
         ({"encoding": "latin"}, "encoding"),
