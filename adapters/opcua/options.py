@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -139,6 +139,15 @@ class OpcUaOptions(ControllerOptions):
     limits: LimitsOptions = Field(
         default_factory=LimitsOptions, description="what the server bears; adds to the profile"
     )
+
+    def doubts(self) -> Iterator[tuple[str, str, str]]:
+        """Yield what is allowed and perhaps not meant: a password over a connection without encryption."""
+        if self.password_credential is not None and self.security == "None":
+            yield (
+                "password_credential",
+                "with `security: None` whoever is in between may learn this password",
+                "use an account of the control that may only read",
+            )
 
 
 def check(options: OpcUaOptions, given: Mapping[str, Any]) -> None:

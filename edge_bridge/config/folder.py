@@ -144,7 +144,7 @@ class _Reading:
             store=site.store,
             adapters=dict(built),
             digest=self._digest(),
-            warnings=tuple(self._warnings(site, plant)),
+            warnings=tuple(self._warnings(site, plant, built)),
         )
 
     def _digest(self) -> str:
@@ -153,7 +153,7 @@ class _Reading:
             total.update(f"{section.file.relative_to(self.folder)}\0{section.sha256}\0".encode())
         return total.hexdigest()
 
-    def _warnings(self, site: SiteOptions, plant: Plant) -> Iterator[ConfigError]:
+    def _warnings(self, site: SiteOptions, plant: Plant, built: Mapping[str, AdapterConfig]) -> Iterator[ConfigError]:
         assert self.site_section is not None
         place = self.site_section.where
         for where, what, hint in (doubt for section in self.sections for doubt in section.doubts):
@@ -161,6 +161,9 @@ class _Reading:
         if site.mqtt.open_to_listeners:
             what = f"`mqtt.url`: {site.mqtt.host} is reached without encryption, passwords too"
             yield ConfigError(what, "use mqtts://", where=place(("mqtt", "url")))
+        for adapter in built.values():
+            for option, what, hint in adapter.options.doubts():
+                yield ConfigError(what, hint, where=adapter.section.where((option,)))
         for key, what, hint in party_doubts(
             plant.parties, {machine.area for machine in plant.machines.values()} - {""}
         ):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -73,6 +73,10 @@ class AdapterOptions(Options):
 
     adapter: str = Field(description="protocol: an entry point of edge_bridge.adapters")
     name: str | None = Field(None, description="what people call it; default: the file name")
+
+    def doubts(self) -> Iterator[tuple[str, str, str]]:
+        """Yield what is allowed and perhaps not meant: key, what, hint; `check` and the log warn of it."""
+        yield from ()
 
 
 class ControllerOptions(AdapterOptions):

@@ -34,6 +34,15 @@ status: {released: [Released]}
 FILES = {"edge-bridge.yaml": SITE, "adapters/lathe-07.yaml": PLC, "adapters/plm.yaml": PLM}
 
 
+MILL = """adapter: opcua
+profile: sinumerik
+endpoint: opc.tcp://10.0.0.1
+security: None
+allow_insecure: true
+"""
+LOGIN = "username: edge\npassword_credential: mill\n"
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A small valid site in `site`, named relative to where a technician stands."""
@@ -237,6 +246,21 @@ def test_warnings_do_not_stop_it(folder: Path) -> None:
     assert found[3] == "site/route.yaml:1:1: this file is not read → rename it to routes.yaml"
     assert found[4] == "site/adapters/old.yml:1:1: this file is not read → rename it to old.yaml"
     assert len(found) == 5
+
+
+@pytest.mark.parametrize(("login", "count"), [("", 0), ("username: edge\n", 0), (LOGIN, 1)])
+def test_a_password_without_encryption_is_warned_of(folder: Path, login: str, count: int) -> None:
+    """Agreed to with `allow_insecure`, but not necessarily thought of."""
+    credential = folder / "credentials" / "mill"
+    credential.parent.mkdir(exist_ok=True)
+    credential.write_text("secret", encoding="utf-8")
+    credential.chmod(0o400)
+    write(folder, "adapters/mill-01.yaml", MILL + login)
+    expected = (
+        "site/adapters/mill-01.yaml:7:1: with `security: None` whoever is in between may learn this password → "
+        "use an account of the control that may only read"
+    )
+    assert warnings(folder) == [expected] * count
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.1.2.3", "[::1]"])
