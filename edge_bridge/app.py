@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 
 from edge_bridge import __version__, cards, control, health, systemd, watchdog
-from edge_bridge.commands import VERBS, Commands
+from edge_bridge.commands import Commands
 from edge_bridge.config import Config, diff, load
 from edge_bridge.contract import Topics, source_urn
 from edge_bridge.domain.event import GATEWAY, EventType
@@ -285,7 +285,6 @@ class Daemon:
             retained=self._projection,
             on_command=self._on_command,
             on_parked=self._on_parked,
-            verbs=VERBS,
         )
 
     async def _on_command(self, command: Command) -> Answer:

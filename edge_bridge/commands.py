@@ -8,13 +8,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from edge_bridge.contract import VERBS
 from edge_bridge.domain.instant import from_datetime
 from edge_bridge.domain.signal import Acknowledge, Waive
 from edge_bridge.pipeline import Pipeline
 from edge_bridge.ports import Answer, Clock, Command
-
-VERBS = frozenset({"ack", "waive", "replay", "health"})
-"""What the gateway obeys. `replay` is carried out by the forwarder. Nothing here changes trust, configuration or code."""
 
 
 class _Order(BaseModel):
@@ -39,7 +37,7 @@ class _Waive(_Order):
 
 
 class Commands:
-    """Turns commands into signals and waits for their commit."""
+    """Turns commands into signals and waits for their commit. `replay` is carried out by the forwarder."""
 
     def __init__(self, pipeline: Pipeline, clock: Clock, health: Callable[[], Mapping[str, Any]]) -> None:
         self._pipeline = pipeline

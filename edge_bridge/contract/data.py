@@ -16,11 +16,12 @@ from edge_bridge.contract.words import (
     whole,
     yes_no,
 )
-from edge_bridge.domain.card import Severity
+from edge_bridge.domain.card import Severity, State
 from edge_bridge.domain.ecn import Status
 from edge_bridge.domain.event import EventType
 from edge_bridge.domain.obligation import Verdict
 from edge_bridge.domain.reading import Execution, Mode
+from edge_bridge.domain.version import Comparison, Extractor
 
 _SHA256 = {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "SHA-256 of the file's bytes"}
 _BOTH_LANGUAGES = record({"zh-CN": text(), "en": text()})
@@ -30,6 +31,7 @@ _ANYWHERE = {
     "revises": text("id of the event that this one corrects"),
 }
 
+_STAGES = each(instant(), "when each stage was reached")
 _ITEM = record(
     {
         "part": maybe(text()),
@@ -38,7 +40,11 @@ _ITEM = record(
         "program": maybe(text("as the ECN or a route names it")),
         "required": maybe(text("the version that the program must have")),
         "machines": many(text()),
-    }
+    },
+    {
+        "sha256": maybe(text("the content that the program must have")),
+        "row": text("where in the file"),
+    },
 )
 _ECN = record(
     {
@@ -54,7 +60,33 @@ _ECN = record(
         "file": text("path below the source's folder"),
         "sha256": _SHA256,
     },
-    _ANYWHERE,
+    {
+        "source": identifier("where the file came from"),
+        "supersedes": many(text(), "ECN numbers"),
+        "stages": _STAGES,
+        "skew_s": number("seconds by which the release lay ahead of our clock, and was taken as now"),
+        "baseline": yes_no("released before its source was watched: it opens no obligation"),
+        "waiting": yes_no("effective later: it binds nobody yet"),
+        **_ANYWHERE,
+    },
+)
+_MACHINE_SIDE = record(
+    {
+        "adapter": identifier("the machine's adapter"),
+        "field": maybe(text("node, register or field of the version; null when nothing showed it")),
+        "raw": maybe(text("the text as read")),
+        "extractor": maybe(one_of(Extractor)),
+        "source_time": maybe(instant("of the control, where it gives one")),
+        "quality": maybe(text("good, or uncertain, as the control says")),
+    },
+    {
+        "read_at": instant("when the gateway read it"),
+        "main_program": maybe(text()),
+        "execution": maybe(one_of(Execution)),
+        "mode": maybe(one_of(Mode)),
+        "mode_known": yes_no("whether the machine shows a mode at all"),
+        "clock_synced": yes_no("whether the gateway's clock was synchronised"),
+    },
 )
 _OBLIGATION = record(
     {
@@ -79,17 +111,24 @@ _OBLIGATION = record(
         "transport_delay_s": maybe(number("seconds from release to arrival of the file")),
         "within_release_limit": maybe(yes_no("whether the limit was kept from the release, too")),
         "late_arrival": yes_no(),
-        "stages": each(instant(), "when each stage was reached"),
+        "stages": _STAGES,
         "evidence": record(
             {
-                "ecn": record({"file": text(), "sha256": _SHA256, "row": maybe(text("where in the file"))}),
-                "machine": maybe(
-                    {"type": "object", "description": "adapter, field, raw, extractor, source_time, quality"}
+                "ecn": record(
+                    {"file": text(), "sha256": _SHA256, "row": maybe(text("where in the file"))},
+                    {"source": identifier()},
                 ),
+                "machine": maybe(_MACHINE_SIDE),
             }
         ),
     },
-    _ANYWHERE,
+    {
+        "required_sha256": maybe(text("content demanded")),
+        "ended": maybe(text("why it was closed without a match")),
+        "inferred": yes_no("a match proven by the evidence's own time, seen only after due"),
+        "confirmed_at": maybe(instant("when an unverifiable one was seen right at last: no credit, no blame")),
+        **_ANYWHERE,
+    },
 )
 CARD: Schema = record(
     {
@@ -108,7 +147,19 @@ CARD: Schema = record(
         "text": _BOTH_LANGUAGES,
         "next_step": _BOTH_LANGUAGES,
     },
-    _ANYWHERE,
+    {
+        "dedup_key": text("machine or source, kind, program: what makes two reports one problem"),
+        "machine_name": maybe(text()),
+        "area": maybe(text()),
+        "ecns": many(text(), "the newest ECNs that it concerns"),
+        "ecn_count": whole("all of them"),
+        "seen": maybe(text("version seen")),
+        "state": one_of(State, "as ISA-18.2 has it"),
+        "level": whole("how often it was escalated"),
+        "cleared": maybe(instant()),
+        "facts": each({"type": ["string", "integer", "null"]}, "what the texts are made of"),
+        **_ANYWHERE,
+    },
 )
 _PROGRAM = {
     "main_program": maybe(text()),
@@ -128,12 +179,24 @@ DATA: dict[EventType, Schema] = {
     EventType.ECN_WITHDRAWN: _ECN,
     EventType.ECN_REJECTED: record({"file": text(), "sha256": _SHA256, "reason": text(), "where": text()}, _ANYWHERE),
     EventType.ECN_UNROUTED: record(
-        {"ecn": text(), "file": text(), "items": many(record({"part": maybe(text()), "reason": text()}))}, _ANYWHERE
+        {
+            "ecn": text(),
+            "file": text(),
+            "items": many(record({"part": maybe(text()), "reason": text()}, {"row": text("where in the file")})),
+        },
+        _ANYWHERE,
     ),
     EventType.OBLIGATION_OPENED: _OBLIGATION,
     EventType.OBLIGATION_VERDICT: _OBLIGATION,
     EventType.OBLIGATION_CLOSED: _OBLIGATION,
-    EventType.PROGRAM_CHANGED: record({"machine": identifier(), **_PROGRAM}, _ANYWHERE),
+    EventType.PROGRAM_CHANGED: record(
+        {"machine": identifier(), **_PROGRAM},
+        {
+            "test": maybe(yes_no("test or dry run")),
+            "faults": each(text(), "fields that could not be read: the control's own words"),
+            **_ANYWHERE,
+        },
+    ),
     EventType.PROGRAM_OUTDATED_RUN: record(
         {
             "machine": identifier(),
@@ -142,9 +205,22 @@ DATA: dict[EventType, Schema] = {
             "observed": maybe(text()),
             "ecn": text(),
         },
-        _ANYWHERE,
+        {
+            "comparison": one_of(Comparison, "what the observed version is to the required one"),
+            "in_window": yes_no("whether the floor still had time to change it"),
+            **_ANYWHERE,
+        },
     ),
-    EventType.BASELINE_TAKEN: record({"source": identifier()}, _ANYWHERE),
+    EventType.BASELINE_TAKEN: record(
+        {"source": identifier()},
+        {
+            "files": whole(),
+            "ecns": whole("released before the source was watched"),
+            "requirements": whole("that they put into force"),
+            "configured": instant("when the source was first configured"),
+            **_ANYWHERE,
+        },
+    ),
     EventType.CARD_RAISED: CARD,
     EventType.CARD_REVISED: CARD,
     EventType.CARD_ACKNOWLEDGED: CARD,
@@ -156,10 +232,27 @@ DATA: dict[EventType, Schema] = {
     EventType.SOURCE_LOST: _SOURCE,
     EventType.SOURCE_BACK: _SOURCE,
     EventType.KPI_PUBLISHED: _ANY,
-    EventType.CONFIG_APPLIED: _ANY,
-    EventType.CONFIG_REFUSED: _ANY,
-    EventType.CLOCK_STEP: record({"from": instant(), "to": instant(), "delta_s": number()}, _ANYWHERE),
-    EventType.GAP: _ANY,
+    EventType.CONFIG_APPLIED: record(
+        {}, {"digest": text(), "adapters": many(identifier()), "version": text()} | _ANYWHERE
+    ),
+    EventType.CONFIG_REFUSED: record(
+        {}, {"problems": many(text(), "each with file, line and column"), "digest": text("in force")} | _ANYWHERE
+    ),
+    EventType.CLOCK_STEP: record(
+        {"from": instant(), "to": instant(), "delta_s": number()},
+        {"synced": yes_no("whether the clock was synchronised after it")} | _ANYWHERE,
+    ),
+    EventType.GAP: record(
+        {},
+        {
+            "reason": text("why something is missing: disk_full, defect"),
+            "what": text("what is missing"),
+            "count": whole(),
+            "error": text(),
+            "since": instant(),
+            **_ANYWHERE,
+        },
+    ),
     EventType.DIGEST: _ANY,
 }
 
@@ -182,10 +275,15 @@ STATE: Schema = record(
                     "ecn": maybe(text()),
                     "due": maybe(instant()),
                     "last_match": maybe(instant()),
-                }
+                },
+                {
+                    "seen": maybe(text("version last evidenced")),
+                    "baseline": yes_no("in force since before anybody watched"),
+                },
             )
         ),
-    }
+    },
+    {"requirements_total": whole("all of them; `requirements` has those that matter most")},
 )
 STATUS: Schema = record(
     {
@@ -201,6 +299,7 @@ STATUS: Schema = record(
         "versions": each(text()),
         "config_hash": text(),
         "boot_id": text(),
+        "trouble": maybe(text("what keeps the gateway from its work")),
         "nobody_subscribes": maybe(text("event topic that has no subscriber: events wait")),
         "parked": whole("events that the broker refused, since the start"),
     },
@@ -212,8 +311,20 @@ COMMANDS: dict[str, Schema] = {
         _ID | {"card_id": identifier(), "revision": whole(), "party": text(), "by": text()},
         {"comment": text()} | _EXPIRES,
     ),
-    "waive": record(_ID | {"obligation": text(), "by": text(), "reason": text()}, _EXPIRES),
+    "waive": record(
+        _ID | {"obligation": text(), "by": text(), "reason": text()},
+        {
+            "until": {
+                "type": "string",
+                "format": "date-time",
+                "description": "RFC 3339; absent: until the next requirement",
+            }
+        }
+        | _EXPIRES,
+    ),
     "replay": record(_ID | {"from": whole(least=1), "to": whole(least=1)}, _EXPIRES),
     "health": record(_ID, _EXPIRES),
 }
 ANSWER: Schema = record({"id": text('"" when the command had none'), "ok": yes_no(), "reason": text()})
+VERBS = frozenset(COMMANDS)
+"""What the gateway obeys. Nothing that comes by MQTT changes trust, configuration or code."""

@@ -147,7 +147,7 @@ def machine_side(reading: Reading | None, evidence: Evidence | None) -> dict[str
     """Return the machine's side of a verdict, as the contract shows it; empty when nothing was seen."""
     if reading is None:
         return {}
-    side: dict[str, Any] = {
+    return {
         "adapter": reading.machine,
         "read_at": to_text_or_none(reading.at.utc),
         "main_program": reading.main_program,
@@ -155,16 +155,12 @@ def machine_side(reading: Reading | None, evidence: Evidence | None) -> dict[str
         "mode": reading.mode,
         "mode_known": reading.mode is not None,
         "clock_synced": reading.at.synced,
+        "field": evidence.field if evidence else None,
+        "raw": evidence.raw if evidence else None,
+        "extractor": evidence.extractor if evidence else None,
+        "source_time": to_text_or_none(evidence.source_time) if evidence else None,
+        "quality": evidence.quality if evidence else None,
     }
-    if evidence is not None:
-        side |= {
-            "field": evidence.field,
-            "raw": evidence.raw,
-            "extractor": evidence.extractor,
-            "source_time": to_text_or_none(evidence.source_time),
-            "quality": evidence.quality,
-        }
-    return side
 
 
 def is_fresh(reading: Reading | None, machine: Machine, now: Stamp) -> bool:

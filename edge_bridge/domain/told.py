@@ -94,7 +94,7 @@ def obligation_data(o: Obligation) -> dict[str, Any]:
         "stages": {stage: to_text(at) for stage, at in o.stages.items()},
         "evidence": {
             "ecn": {"source": o.source, "file": o.file, "sha256": o.sha256, "row": demand.row},
-            "machine": o.evidence,
+            "machine": o.evidence or None,
         },
     }
 

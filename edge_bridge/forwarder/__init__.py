@@ -1,8 +1,7 @@
 """Outbox → broker: events in order, retained topics, birth and death, commands in and answers out."""
 
-from edge_bridge.forwarder.commands import VERBS
 from edge_bridge.forwarder.forwarder import Forwarder, Timing
 from edge_bridge.forwarder.health import ForwarderHealth
 from edge_bridge.forwarder.retained import NothingRetained, Retained
 
-__all__ = ["VERBS", "Forwarder", "ForwarderHealth", "NothingRetained", "Retained", "Timing"]
+__all__ = ["Forwarder", "ForwarderHealth", "NothingRetained", "Retained", "Timing"]

@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 
-from edge_bridge.contract import Topics
+from edge_bridge.contract import VERBS, Topics
 from edge_bridge.domain.instant import Milliseconds, from_datetime
 from edge_bridge.errors import EdgeBridgeError
 from edge_bridge.forwarder.courier import Urgent
@@ -21,7 +21,6 @@ from edge_bridge.forwarder.replay import ReplayError, Replays
 from edge_bridge.mqtt import Message
 from edge_bridge.ports import Answer, Clock, Command
 
-VERBS = frozenset({"ack", "waive", "replay", "report", "health"})
 LARGEST_PAYLOAD = 65_536  # bytes
 MOST_WAITING = 100
 _REMEMBERED = 1000
@@ -39,9 +38,7 @@ class RefusedCommand:
     reason: str
 
 
-def read_command(
-    verb: str, payload: bytes, *, retained: bool, now: Milliseconds, verbs: frozenset[str]
-) -> Command | RefusedCommand:
+def read_command(verb: str, payload: bytes, *, retained: bool, now: Milliseconds) -> Command | RefusedCommand:
     """Return the command in a message, or why it is refused. now: UTC ms, compared with `expires` (RFC 3339)."""
     if len(payload) > LARGEST_PAYLOAD:
         return RefusedCommand("", f"larger than {LARGEST_PAYLOAD} bytes")
@@ -56,8 +53,8 @@ def read_command(
         return RefusedCommand("", f"`id` is missing, or no text of 1 to {_LONGEST_ID} characters")
     if retained:
         return RefusedCommand(identity, "a retained command is refused: it would come again at each connect")
-    if verb not in verbs:
-        return RefusedCommand(identity, f"unknown command: known are {', '.join(sorted(verbs))}")
+    if verb not in VERBS:
+        return RefusedCommand(identity, f"unknown command: known are {', '.join(sorted(VERBS))}")
     if (reason := _expired(content.get("expires"), now)) is not None:
         return RefusedCommand(identity, reason)
     return Command(verb, content, retained)
@@ -93,7 +90,6 @@ class Commands:
         replays: Replays,
         on_command: Callable[[Command], Awaitable[Answer]],
         send: Callable[[Urgent], None],
-        verbs: frozenset[str] = VERBS,
         wake: Callable[[], None] = lambda: None,
     ) -> None:
         self._topics = topics
@@ -101,7 +97,6 @@ class Commands:
         self._replays = replays
         self._on_command = on_command
         self._send = send
-        self._verbs = verbs
         self._wake = wake
         self._queue: asyncio.Queue[tuple[Message, Command]] = asyncio.Queue(MOST_WAITING)
         self._answered: OrderedDict[str, Answer | None] = OrderedDict()
@@ -122,9 +117,7 @@ class Commands:
             return
         if message.retained and not message.payload:
             return  # somebody clears a retained command
-        found = read_command(
-            verb, message.payload, retained=message.retained, now=self._clock.now().utc, verbs=self._verbs
-        )
+        found = read_command(verb, message.payload, retained=message.retained, now=self._clock.now().utc)
         if isinstance(found, Command):
             try:
                 self._queue.put_nowait((message, found))

@@ -15,7 +15,7 @@ from edge_bridge.config import MqttOptions
 from edge_bridge.contract import Topics
 from edge_bridge.domain.instant import SECOND
 from edge_bridge.errors import ConfigError, PublishError, StoreError
-from edge_bridge.forwarder.commands import VERBS, Commands
+from edge_bridge.forwarder.commands import Commands
 from edge_bridge.forwarder.courier import FAILURE, Courier, Load, Urgent
 from edge_bridge.forwarder.health import ForwarderHealth
 from edge_bridge.forwarder.mirror import Mirror
@@ -79,7 +79,6 @@ class Forwarder:
         retained: Retained | None = None,
         on_command: Callable[[Command], Awaitable[Answer]],
         on_parked: Callable[[int, int], None] = lambda _sequence, _code: None,
-        verbs: frozenset[str] = VERBS,
         connector: Connect | None = None,
         timing: Timing = Timing(),
     ) -> None:
@@ -94,7 +93,7 @@ class Forwarder:
         self._mirror = Mirror(source)
         replays = Replays(outbox)
         self._load = Load(Stream(outbox, outbox.sent_upto), RetainedTopics(), replays, deque(maxlen=_ANSWERS_KEPT), [])
-        self._commands = Commands(topics, clock, replays, on_command, self._send, verbs, wake=self.wake)
+        self._commands = Commands(topics, clock, replays, on_command, self._send, wake=self.wake)
         self._status = Status(topics.status, about, clock)
         self._courier: Courier | None = None
         self._session: Session | None = None

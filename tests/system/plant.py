@@ -15,6 +15,7 @@ from tests.integration.modbus_servers import PlcProcess, plc_process
 from tests.integration.mosquitto import Mosquitto
 from tests.integration.opcua_servers import OpcUaServer
 from tests.integration.opcua_servers import running as opcua_running
+from tests.published import message_faults
 from tests.system.site import NOBODY, DaemonProcess, Site
 from tests.waiting import until_sync
 
@@ -127,7 +128,7 @@ def plant(
     prepare: Callable[[Site], object] = lambda _site: None,
     env: Mapping[str, str] | None = None,
 ) -> Iterator[Plant]:
-    """Run a plant; the daemon's log must not show a traceback at the end.
+    """Run a plant; at the end the log must show no traceback, and all that was sent must fit the published schemas.
 
     opcua, modbus: whether that controller runs (it is configured all the same). online: with a broker and a platform.
     start: whether the daemon is started. prepare: changes the configuration before that.
@@ -151,3 +152,5 @@ def plant(
         finally:
             process.kill()
         assert "Traceback" not in built.log()
+        if platform is not None:
+            assert message_faults((topic, payload) for topic, payload, _ in platform.messages) == []

@@ -22,6 +22,7 @@ from edge_bridge.demo.judge import Record, differences
 from edge_bridge.demo.scenario import STEPS, demanded
 from edge_bridge.demo.texts import LANGUAGES, Texts
 from edge_bridge.demo.wrapping import wrapped
+from tests.published import message_faults
 
 COMMAND = str(Path(sys.executable).with_name("edge-bridge"))
 MARK = "EDGE_BRIDGE_TEST_RUN"
@@ -245,6 +246,11 @@ def made_up(messages: list[Message], origin: Message, **data: object) -> Message
 def test_what_really_arrived_is_right(run: Run) -> None:
     """The control of the controls: the untouched record has no difference."""
     assert judged(run.messages, last_of(run.messages)) == []
+
+
+def test_what_really_arrived_fits_the_published_schemas(run: Run) -> None:
+    """Every message of a whole plant, field by field; none that the schemas do not name."""
+    assert message_faults((topic, json.dumps(content).encode()) for topic, content in run.messages if content) == []
 
 
 def test_the_same_event_twice_is_no_difference(run: Run) -> None:

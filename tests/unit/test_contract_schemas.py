@@ -4,23 +4,14 @@ from __future__ import annotations
 
 import copy
 import json
-from datetime import datetime
 
 import pytest
 import yaml
-from jsonschema import Draft202012Validator, FormatChecker
+from jsonschema import Draft202012Validator
 
 from edge_bridge.contract import Topics, asyncapi, schemas, seal, source_urn
 from edge_bridge.domain.event import Event, EventType
-
-FORMATS = FormatChecker()
-
-
-@FORMATS.checks("date-time", raises=ValueError)
-def _is_date_time(value):
-    """Without this, jsonschema accepts `yesterday`: it checks no format that it has no library for."""
-    return not isinstance(value, str) or datetime.fromisoformat(value).tzinfo is not None
-
+from tests.published import FORMATS
 
 SHA = "0" * 64
 AT = "2026-05-01T02:00:00.000Z"
