@@ -11,10 +11,12 @@ from edge_bridge.domain.version import Comparison, Match, Scheme, VersionRule
 from tests.unit.domain_plant import Shop, plant
 
 
-@pytest.mark.parametrize(("seen", "required"), [("-", "initial"), ("Initial", "-"), ("Rev 00", "-"), ("V0", "-")])
+@pytest.mark.parametrize(
+    ("seen", "required"), [("-", "initial"), ("Initial", "-"), ("Rev 00", "-"), ("V0", "-"), ("Rev X", "-")]
+)
 def test_an_alias_is_the_version_that_the_site_means(seen: str, required: str) -> None:
     """Whatever side writes it, before and after the usual normalising; under an ordered scheme, too."""
-    aliases = {"-": "initial", "00": "initial", "0": "initial"}
+    aliases = {"-": "initial", "00": "initial", "0": "initial", "REV X": "initial"}
     assert VersionRule(aliases=aliases).compare(seen, required) is Comparison.MATCH
     assert VersionRule().compare(seen, required) is Comparison.OTHER
     letters = VersionRule(Scheme.LETTERS, aliases={"-": "A"})
