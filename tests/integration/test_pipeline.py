@@ -290,7 +290,9 @@ async def test_thousands_that_fall_due_at_once_leave_room_for_others(tmp_path: P
         await until(lambda: len(here.events(EventType.OBLIGATION_VERDICT)) == many)
         await here.quiet()
         assert len(here.committed) >= 3
-        assert all(committed.events <= 2 * MOST_TOGETHER for committed in here.committed[:2])  # a verdict and a card each
+        assert all(
+            committed.events <= 2 * MOST_TOGETHER for committed in here.committed[:2]
+        )  # a verdict and a card each
 
 
 async def test_evidence_that_waits_is_heard_before_time_goes_on(tmp_path: Path) -> None:
