@@ -12,10 +12,13 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from edge_bridge import strict_yaml
+from edge_bridge.cards.reasons import place, told
 from edge_bridge.domain.card import Card, Kind
 from edge_bridge.domain.instant import to_text
 from edge_bridge.domain.plant import Machine
 from edge_bridge.errors import ConfigError
+
+__all__ = ["FIELDS", "LANGUAGES", "PARTS", "Templates", "Writer", "load_templates", "place", "told"]
 
 LANGUAGES = ("zh-CN", "en")
 PARTS = ("title", "text", "next_step")
@@ -28,6 +31,7 @@ FIELDS = frozenset(
 )  # fmt: skip
 _INSTANTS = frozenset({"since", "due", "released"})
 _NOTHING = {"en": "unknown", "zh-CN": "未知"}
+_NOWHERE = {"en": "the whole file", "zh-CN": "整个文件"}
 
 Templates = Mapping[str, Mapping[str, Mapping[str, str]]]  # language → kind → part → template
 
@@ -74,7 +78,11 @@ class Writer:
 
     def _shown(self, name: str, value: object, language: str) -> str:
         if value is None or value == "":
-            return _NOTHING[language]
+            return (_NOWHERE if name == "where" else _NOTHING)[language]
+        if name == "reason":
+            return told(str(value), language)
+        if name == "where":
+            return place(str(value), language)
         if name in _INSTANTS:
             moment = datetime.fromisoformat(str(value)).astimezone(self._zone)
             return f"{moment:%Y-%m-%d %H:%M:%S}"

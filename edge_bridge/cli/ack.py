@@ -33,7 +33,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Acknowledge it, and say what came of it."""
-    desk = Desk.of(args)
+    desk, _ = Desk.beside(args)
     cards: Sequence[Told] = desk.status()["cards"]
     card = _one(args.card, cards, desk)
     if not args.party or not (args.by or "").strip():

@@ -41,7 +41,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Show the buffer, or do what was asked with its events."""
-    desk = Desk.of(args)
+    desk, _ = Desk.beside(args)
     return int(args.what(args, desk)) if args.what is not None else _look(args, desk)
 
 

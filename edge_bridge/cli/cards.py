@@ -29,7 +29,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """List them; 1 when one is active."""
-    desk = Desk.of(args)
+    desk, _ = Desk.beside(args)
     told, silent = _found(desk, closed_too=args.all)
     shorts = short_ids(card["card_id"] for card in told)
     if args.json:

@@ -39,6 +39,22 @@ class Desk:
         found = config.load(config.folder_for(args.config), clock)
         return cls(found, args.lang or found.language, clock.now())
 
+    @classmethod
+    def beside(cls, args: argparse.Namespace) -> tuple[Desk, bool]:
+        """Load what can be read, and complain of the rest; return the desk, and whether all was well.
+
+        A half-made edit must not keep anybody from the cards of a daemon that goes on with the old configuration.
+        Raises ConfigError when not even `edge-bridge.yaml` can be read.
+        """
+        clock = SystemClock()
+        found, problems = config.load_readable(config.folder_for(args.config), clock)
+        desk = cls(found, args.lang or found.language, clock.now())
+        for problem in problems:
+            output.complain(str(problem))
+        if problems:
+            output.complain(desk.words("config_refused"))
+        return desk, not problems
+
     def later(self) -> Desk:
         """Return the same desk at this moment, for a command that goes on."""
         return replace(self, now=SystemClock().now())
@@ -66,6 +82,14 @@ class Desk:
         if known is None or known.name in ("", known.id):
             return machine or "–"
         return f"{known.name} ({known.id})"
+
+    def place(self, where: str) -> str:
+        """Return a place in a file, as `line 7`."""
+        return cards.place(where, self.language)
+
+    def reason(self, reason: str) -> str:
+        """Return why something cannot be told, or leads nowhere."""
+        return cards.told(reason, self.language)
 
     def joined(self, *parts: str) -> str:
         """Return sentences' parts as one, by the language's own mark; empty ones are left out."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, cast
 
+from edge_bridge.cards import place
 from edge_bridge.cli.desk import Desk
 from edge_bridge.config import AdapterConfig
 from edge_bridge.domain.dates import Timing, timing
@@ -186,7 +187,7 @@ class DryRun:
 def _in_chinese(name: str, cause: BaseException | None) -> str:
     """Return why a file cannot be read in Chinese, from a reader that says it; else nothing."""
     what, hint = getattr(cause, "chinese", ""), getattr(cause, "chinese_hint", "")
-    where = getattr(cause, "where", "")
+    where = place(getattr(cause, "where", ""), "zh-CN")
     return f"{name}: {f'{where}: ' if where else ''}{what} → {hint}" if what else ""
 
 

@@ -13,6 +13,7 @@ from edge_bridge.cli.words import known
 from edge_bridge.domain.instant import When, to_text_or_none
 from edge_bridge.domain.routing import Demand
 
+MOST_ECNS = 200  # of one file, that are shown whole; of more, only the first of those that somebody must look at
 STYLES = {"red": "bold red", "green": "green", "blind": "yellow", "none": "dim"}
 
 
@@ -24,9 +25,12 @@ def show_file(one: FileRead, desk: Desk) -> None:
         output.paragraph(desk.words("ecn.unreadable", what=what), "bold red")
         return
     output.paragraph(desk.words("ecn.file", file=one.name, count=len(one.ecns)), "bold")
-    for ecn in one.ecns:
+    shown = one.ecns if len(one.ecns) <= MOST_ECNS else [ecn for ecn in one.ecns if ecn.faulty][:MOST_ECNS]
+    for ecn in shown:
         for text, style, indent in _lines(ecn, desk):
             output.paragraph(text, style, indent=indent)
+    if left := len(one.ecns) - len(shown):
+        output.paragraph(desk.words("ecn.left_out", count=left), "dim", indent=2)
 
 
 def summary(found: Sequence[FileRead], desk: Desk) -> str:
@@ -119,19 +123,22 @@ def _lines(one: EcnRead, desk: Desk) -> Iterator[tuple[str, str, int]]:
         yield desk.words("ecn.unknown_status", word=draft.status_word), "bold red", 4
     released, effective = _when(draft.released, desk), _when(draft.effective_from, desk)
     yield desk.words("ecn.times", released=released, effective=effective), "", 4
+    if draft.status is not None and draft.status.in_force and draft.released is None and draft.effective_from is None:
+        yield desk.words("ecn.undated"), "yellow", 4
     for text in _special(one, desk):
         yield text, "yellow", 4
     by_item = {place: [o for o in one.outlooks if o.demand.item == place] for place in range(len(draft.items))}
     reasons = {id(u.item): u.reason for u in one.unrouted}
     for lost in one.unrouted if not draft.items else ():
-        yield desk.words("ecn.unrouted", reason=lost.reason), "bold red", 4
+        yield desk.words("ecn.unrouted", reason=desk.reason(lost.reason)), "bold red", 4
     for place, item in enumerate(draft.items):
         facts = {
             name: getattr(item, name) or "–" for name in ("row", "part", "drawing", "revision", "program", "version")
         }
+        facts["row"] = desk.place(facts["row"])
         yield desk.words("ecn.item", machines=", ".join(item.machines) or "–", **facts), "", 4
         if reason := reasons.get(id(item)):
-            yield desk.words("ecn.unrouted", reason=reason), "bold red", 6
+            yield desk.words("ecn.unrouted", reason=desk.reason(reason)), "bold red", 6
         for outlook in by_item[place]:
             yield _demand(outlook.demand, desk), "", 6
             yield _outlook(outlook, desk, held=one.same), STYLES[outlook.colour], 8

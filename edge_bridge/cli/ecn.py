@@ -15,6 +15,7 @@ from edge_bridge.store import Snapshot
 NAME = "ecn"
 HELP = "Dry run of an ECN file. Exit code 1: something is unreadable, unrouted, or has an unknown status."
 MOST_FILES = 10  # of a folder, that are shown whole; of more, only those that somebody must look at
+LARGE = 200_000  # bytes
 LARGEST = 50_000_000  # bytes; no source reads more
 
 
@@ -35,6 +36,8 @@ def run(args: argparse.Namespace) -> int:
     snapshot = _database(desk)
     try:
         dry = DryRun(desk, choice, snapshot)
+        if sum(len(data) for _, data in wanted) > LARGE and not args.json:
+            output.say(desk.words("ecn.wait"), "dim")  # it takes seconds, and silence looks like a fault
         found = [dry.read(path.name, data) for path, data in wanted]
     finally:
         if snapshot is not None:

@@ -152,7 +152,7 @@ def _present(sight: Sight, desk: Desk) -> Iterator[tuple[str, str]]:
 def _about(ecn: Ecn, desk: Desk) -> Iterator[tuple[str, str]]:
     """Yield where an ECN came from, and what is special about it."""
     draft = ecn.draft
-    first = draft.items[0].row if draft.items else "–"
+    first = desk.place(draft.items[0].row) if draft.items else "–"
     yield desk.words("req.file", source=ecn.source, file=ecn.file, row=first, sha256=ecn.sha256[:12]), ""
     yield desk.words("req.times", released=_released(ecn, desk), arrived=desk.time(ecn.arrived.utc)), ""
     if draft.category or draft.designer:
@@ -168,7 +168,8 @@ def _about(ecn: Ecn, desk: Desk) -> Iterator[tuple[str, str]]:
         yield desk.words("explain.late", delay=desk.duration(ecn.arrived.utc - ecn.release)), "yellow"
     for one in _unrouted(ecn, desk):
         part = one.item.part or one.item.program or "–"
-        yield desk.words("explain.unrouted", row=one.item.row, part=part, reason=one.reason), "bold red"
+        row = desk.place(one.item.row)
+        yield desk.words("explain.unrouted", row=row, part=part, reason=desk.reason(one.reason)), "bold red"
 
 
 def _released(ecn: Ecn, desk: Desk) -> str:

@@ -42,7 +42,7 @@ def _required(one: Finding, desk: Desk) -> Iterator[str]:
     source = obligation or ecn
     if source is not None:
         facts = {"source": source.source, "file": source.file, "sha256": source.sha256[:12]}
-        yield desk.words("req.file", row=demand.row or "–", **facts)
+        yield desk.words("req.file", row=desk.place(demand.row) or "–", **facts)
     if ecn is not None:
         yield desk.words("req.times", released=desk.time(ecn.release), arrived=desk.time(ecn.arrived.utc))
     if obligation is not None:

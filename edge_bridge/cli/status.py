@@ -29,7 +29,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print where it stands; 0 when nothing is wrong."""
-    desk = Desk.of(args)
+    desk, readable = Desk.beside(args)
     if args.watch and not args.json:
         return _watch(desk)
     try:
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
         output.print_json(found)
     else:
         output.show(*shown(found, desk))
-    return exit_code(found)
+    return exit_code(found) if readable else 1
 
 
 def standing(desk: Desk) -> dict[str, Any]:

@@ -2,7 +2,17 @@
 
 from edge_bridge.config.adapters import AdapterConfig
 from edge_bridge.config.changes import Changes, diff
-from edge_bridge.config.folder import Config, folder_for, load
+from edge_bridge.config.folder import Config, folder_for, load, load_readable
 from edge_bridge.config.settings import MqttOptions, StoreOptions
 
-__all__ = ["AdapterConfig", "Changes", "Config", "MqttOptions", "StoreOptions", "diff", "folder_for", "load"]
+__all__ = [
+    "AdapterConfig",
+    "Changes",
+    "Config",
+    "MqttOptions",
+    "StoreOptions",
+    "diff",
+    "folder_for",
+    "load",
+    "load_readable",
+]

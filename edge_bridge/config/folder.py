@@ -59,12 +59,28 @@ def load(folder: Path, clock: Clock, plugins: Plugins | None = None) -> Config:
         what = "is not a folder" if folder.exists() else "there is no such folder"
         raise ConfigError(f"configuration {folder}: {what}", "name the folder with --config DIR")
     reading = _Reading(folder, clock, plugins if plugins is not None else find())
-    site = reading.attempt(reading.site)
-    built = reading.adapters(site)
-    routes = reading.attempt(lambda: reading.routes(built)) or ()
+    site, built, routes = reading.everything()
     if reading.problems or site is None:
-        raise reading.problems[0] if len(reading.problems) == 1 else ConfigErrors(reading.problems)
+        raise _as_one(reading.problems)
     return reading.config(site, built, routes)
+
+
+def load_readable(folder: Path, clock: Clock) -> tuple[Config, tuple[ConfigError, ...]]:
+    """Return the configuration without what is wrong in adapters and routes, and what that is: to look, never to judge.
+
+    Raises ConfigError, ConfigErrors when not even `edge-bridge.yaml` can be read.
+    """
+    if not folder.is_dir():
+        return load(folder, clock), ()
+    reading = _Reading(folder, clock, find())
+    site, built, routes = reading.everything()
+    if site is None:
+        raise _as_one(reading.problems)
+    return reading.config(site, built, routes), tuple(reading.problems)
+
+
+def _as_one(problems: list[ConfigError]) -> ConfigError | ConfigErrors:
+    return problems[0] if len(problems) == 1 else ConfigErrors(problems)
 
 
 class _Reading:
@@ -86,6 +102,11 @@ class _Reading:
         except ConfigError as error:
             self.problems.append(error)
         return None
+
+    def everything(self) -> tuple[SiteOptions | None, dict[str, AdapterConfig], tuple[Route, ...]]:
+        site = self.attempt(self.site)
+        built = self.adapters(site)
+        return site, built, self.attempt(lambda: self.routes(built)) or ()
 
     def site(self) -> SiteOptions:
         section = strict_yaml.load(self.folder / SITE_FILE, self.base)

@@ -47,7 +47,7 @@ def test_a_machine_that_was_never_seen(site: Site) -> None:
     """No reading is not green."""
     done = here(site, "explain", "dmu50-01")
     assert done.returncode == 1
-    assert "DMU 50 #1 (dmu50-01), mc-1: YELLOW" in done.stdout
+    assert "DMU 50 #1 (dmu50-01), mc-1: AMBER" in done.stdout
     assert "NOT REACHABLE since " in done.stdout
     assert "no reading yet" in done.stdout
 
@@ -57,6 +57,7 @@ def test_a_dry_run_without_a_daemon(site: Site) -> None:
     done = here(site, "ecn", "draft.csv")
     assert (done.returncode, done.stderr) == (0, "")
     assert "not known: there is no reading of this machine yet" in done.stdout
+    assert "no release date that can be read: the time counts from the arrival of the file" in done.stdout
 
 
 def test_a_dry_run_of_an_ecn_that_names_nothing(site: Site) -> None:
@@ -120,14 +121,43 @@ def test_a_locked_database_can_be_read(site: Site) -> None:
     connection.close()
 
 
-@pytest.mark.parametrize("name", [*COMMANDS, "ack"])
+@pytest.mark.parametrize("name", ["explain", "ecn"])
 def test_a_broken_configuration(site: Site, name: str) -> None:
-    """Exit code 78 and the place."""
+    """What judges by the configuration does not guess: exit code 78 and the place."""
     site.write("routes.yaml", "- {mach: 1}\n")
-    words = COMMANDS.get(name, ("ack", "a", "--party", "cell_leader", "--by", "Li"))
-    done = here(site, *words)
+    done = here(site, *COMMANDS[name])
     assert (done.returncode, done.stdout) == (78, "")
     assert "routes.yaml:1:4: unknown key `mach` → did you mean `match`?" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["status", "cards", "cards all", "buffer"])
+@pytest.mark.parametrize("file", ["routes.yaml", "adapters/dmu50-01.yaml"])
+def test_a_half_made_edit_hides_nothing(site: Site, name: str, file: str) -> None:
+    """What only looks says where the error is and goes on without that file; only `status` calls it wrong."""
+    before = here(site, *COMMANDS[name])
+    site.write(file, "- {mach: 1}\n")
+    done = here(site, *COMMANDS[name])
+    assert done.returncode == max(before.returncode, int(name == "status"))
+    assert f"{file}:1:" in done.stderr
+    assert "a running daemon goes on with the one before" in done.stderr
+    assert done.stdout.splitlines()[:1] == before.stdout.splitlines()[:1]
+
+
+def test_a_half_made_edit_and_an_acknowledgement(site: Site) -> None:
+    """It is the silent daemon that stops it, not the edit."""
+    site.write("routes.yaml", "- {mach: 1}\n")
+    done = here(site, "ack", "a", "--party", "cell_leader", "--by", "Li")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("edge-bridge: edge-bridge is not running")
+
+
+@pytest.mark.parametrize("name", [*COMMANDS, "ack"])
+def test_a_site_file_that_cannot_be_read(site: Site, name: str) -> None:
+    """Without `edge-bridge.yaml` nobody knows where the daemon is: exit code 78 and the place."""
+    site.write("edge-bridge.yaml", "- {site: 1}\n")
+    done = here(site, *COMMANDS.get(name, ("ack", "a", "--party", "cell_leader", "--by", "Li")))
+    assert (done.returncode, done.stdout) == (78, "")
+    assert "edge-bridge.yaml:1:" in done.stderr
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or shutil.which("setpriv") is None, reason="needs root, to give rights away")

@@ -235,9 +235,10 @@ def test_what_cannot_be_acknowledged(plant: Plant, words: tuple[str, ...], code:
 def test_dry_run_of_a_file(plant: Plant) -> None:
     """Every row, its route, what would turn red, what leads nowhere; nothing of it is recorded."""
     file = plant.site.folder / "draft.csv"
+    released = now_text()
     rows = [
-        f"E-90,已发布,{now_text()},EL-100,C",
-        f"E-90,已发布,{now_text()},QQ-1,C",
+        f"E-90,已发布,{released},EL-100,C",
+        f"E-90,已发布,{released},QQ-1,C",
         "E-91,批准,,SH-1,D",
         "E-92,编制中,,SH-1,D",
     ]
@@ -258,13 +259,26 @@ def test_dry_run_of_a_file(plant: Plant) -> None:
     assert plant.run("explain", "E-90").returncode == 1
 
 
+def test_dry_run_of_a_large_file(plant: Plant) -> None:
+    """It says that it takes a while, shows what somebody must look at, and counts the rest."""
+    file = plant.site.folder / "large.csv"
+    rows = [f"E-L{number},已发布,{now_text()},EL-{number},C,{'x' * 1000}" for number in range(201)]
+    rows.append(f"E-LOST,已发布,{now_text()},QQ-1,C,")
+    file.write_text("\n".join(["number,status,released,part,revision,note", *rows]) + "\n", encoding="utf-8")
+    done = plant.run("ecn", str(file))
+    assert "this is a lot and takes a while" in done.stdout
+    assert "ECN E-LOST: released" in done.stdout
+    assert "… and 201 more ECNs, counted below; --json lists them all" in done.stdout
+    assert len(done.stdout.splitlines()) < 20
+
+
 def test_dry_run_of_a_bad_file(plant: Plant) -> None:
     """Unreadable: where, what, and what to do, in the reader's language."""
     file = plant.site.folder / "bad.csv"
     file.write_text("nr;x\n1;2\n")
     done = plant.run("ecn", str(file), "--lang", "zh-CN")
     assert done.returncode == 1
-    assert "无法读取：bad.csv: line 1: 缺少列 `number`；文件中的列：nr, x → 请在配置中写明" in done.stdout
+    assert "无法读取：bad.csv: 第 1 行: 缺少列 `number`；文件中的列：nr, x → 请在配置中写明" in done.stdout
 
 
 def test_dry_run_of_the_folder_itself(plant: Plant) -> None:
@@ -298,7 +312,7 @@ def test_what_was_never_seen_is_not_green(plant: Plant) -> None:
     """None of an ECN's programs was selected since: no fault, and no proof either."""
     done = plant.run("explain", "E-MANY")
     assert done.returncode == 1
-    assert done.stdout.startswith("ECN E-MANY (released): YELLOW\n")
+    assert done.stdout.startswith("ECN E-MANY (released): AMBER\n")
     assert "Not confirmed everywhere: 2000 program(s)" in done.stdout
 
 
@@ -318,7 +332,7 @@ def test_a_machine_that_is_away(plant: Plant) -> None:
     until_sync(lambda: plant.site.status()["machines"][0]["reachable"] is False, within=20)
     done = plant.run("explain", "dmu50-01")
     assert done.returncode == 1
-    assert "DMU 50 #1 (dmu50-01), mc-1: YELLOW" in done.stdout
+    assert "DMU 50 #1 (dmu50-01), mc-1: AMBER" in done.stdout
     assert "NOT REACHABLE since " in done.stdout
     assert "As last seen: DMU 50 #1 (dmu50-01) has the required version." in done.stdout
 

@@ -8,9 +8,13 @@ from pathlib import Path
 import pytest
 
 from edge_bridge.cards import FIELDS, LANGUAGES, PARTS, Writer, load_templates
+from edge_bridge.cards.reasons import BLIND
 from edge_bridge.domain.card import KINDS, Card, Kind
+from edge_bridge.domain.ecn import EcnDraft, Item, Status
+from edge_bridge.domain.evidence import Blind
 from edge_bridge.domain.instant import Stamp
-from edge_bridge.domain.plant import Machine
+from edge_bridge.domain.plant import Machine, Plant
+from edge_bridge.domain.routing import route
 from edge_bridge.errors import ConfigError
 
 NOON = Stamp(1_777_600_800_000, 1, "boot")  # 2026-05-01 10:00 in Shanghai
@@ -62,6 +66,36 @@ def test_times_are_the_plants() -> None:
     """People read the plant's time, not UTC."""
     told = card(Kind.OVERDUE, facts={"due": "2026-05-01T02:15:00.000Z"})
     assert "2026-05-01 10:15:00" in Writer(load_templates(), "Asia/Shanghai")(told, None)["text"]["en"]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_why_a_version_cannot_be_told_is_a_sentence(language: str) -> None:
+    """No reason reaches a reader as the word that programs use."""
+    for reason in Blind:
+        told = card(Kind.CANNOT_VERIFY, facts={"reason": str(reason)})
+        text = Writer(load_templates(), "UTC")(told, None)["text"][language]
+        assert BLIND[language][reason] in text
+        assert reason not in text
+
+
+@pytest.mark.parametrize(
+    "item", [Item(), Item(part="P"), Item(part="P", machines=("m9",)), Item("P", machines=("m1",))]
+)
+def test_why_an_item_leads_nowhere_is_said_in_chinese(item: Item) -> None:
+    """Whatever the routing says of it."""
+    draft = EcnDraft("E-1", Status.RELEASED, "released", (item,))
+    plant = Plant("site", "gw", {"m1": Machine("m1")})
+    _, unrouted = route(draft, plant)
+    told = card(Kind.UNROUTED, facts={"reason": f"P: {unrouted[0].reason}"})
+    text = Writer(load_templates(), "UTC")(told, None)["text"]["zh-CN"]
+    assert unrouted[0].reason not in text
+
+
+def test_where_in_a_file() -> None:
+    """A line in the reader's language; no place means the whole file."""
+    for where, shown in (("line 7", "（第 7 行）"), ("", "（整个文件）")):
+        told = card(Kind.ECN_REJECTED, facts={"file": "a.csv", "reason": "r", "where": where})
+        assert shown in Writer(load_templates(), "UTC")(told, None)["text"]["zh-CN"]
 
 
 def test_a_value_with_braces_is_only_text() -> None:

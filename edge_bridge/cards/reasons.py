@@ -1,0 +1,56 @@
+"""Why a version or a machine cannot be told, in the reader's language: what the domain says in its own words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from edge_bridge.domain.evidence import Blind
+
+BLIND: Mapping[str, Mapping[Blind, str]] = {
+    "en": {
+        Blind.NOT_LOADED: "another program is selected",
+        Blind.NO_EXTRACTOR: "nothing configured gives the program's version",
+        Blind.UNBOUND: "the version variable may be left over from the program before",
+        Blind.UNFIT: "the value that was read is no version",
+        Blind.NO_DIGEST: "the control does not show the program's content",
+        Blind.UNREADABLE: "the field that names the program cannot be read",
+        Blind.STALE: "the last reading is too old",
+        Blind.UNREACHABLE: "the machine cannot be reached",
+        Blind.GATEWAY_DOWN: "edge-bridge was off when it fell due",
+    },
+    "zh-CN": {
+        Blind.NOT_LOADED: "当前选中的是其他程序",
+        Blind.NO_EXTRACTOR: "没有配置可给出该程序版本的来源",
+        Blind.UNBOUND: "版本变量可能是上一个程序留下的",
+        Blind.UNFIT: "读到的值不是有效版本",
+        Blind.NO_DIGEST: "数控系统不提供程序内容",
+        Blind.UNREADABLE: "无法读取程序名字段",
+        Blind.STALE: "最后一次读数过旧",
+        Blind.UNREACHABLE: "机床无连接",
+        Blind.GATEWAY_DOWN: "到期时 edge-bridge 未运行",
+    },
+}
+_LINE = re.compile(r"\bline (\d+)\b")
+UNROUTED = {  # what the routing says of an item that leads nowhere
+    "it names no part, drawing or program": "未写明零件、图号或程序",
+    "no machine named and no route matches": "未写明机床，也没有匹配的路由",
+    "no program named and no route gives one": "未写明程序，也没有路由给出程序",
+    "no required version named and no route gives one": "未写明要求的版本，也没有路由给出版本",
+    "unknown machine: ": "未知机床：",
+}
+
+
+def place(where: str, language: str) -> str:
+    """Return a place in a file as its reader says it: `line 7`, `第 7 行`."""
+    return _LINE.sub(r"第 \1 行", where) if language == "zh-CN" else where
+
+
+def told(reason: str, language: str) -> str:
+    """Return a reason as its reader says it; one that nobody knows stays as it is."""
+    if reason in set(Blind):
+        return BLIND[language][Blind(reason)]
+    if language == "zh-CN":
+        for said, chinese in UNROUTED.items():
+            reason = reason.replace(said, chinese)
+    return reason
