@@ -148,9 +148,17 @@ def _path(value: object, info: ValidationInfo) -> Path:
     if not text.strip():
         raise ValueError("has no value")
     try:
-        return root / Path(text).expanduser()
+        path = Path(text).expanduser()
+        return path if path.is_absolute() else _without_detour(root, path)
     except RuntimeError:
         raise ValueError("`~` stands for nobody's home here → write the whole path") from None
+
+
+def _without_detour(root: Path, path: Path) -> Path:
+    """Return root/path as a person would write it; `..` goes up from where root really is, links followed."""
+    if ".." not in path.parts:
+        return root / path
+    return Path(os.path.normpath(root.resolve() / path))
 
 
 def _pattern(value: object) -> re.Pattern[str]:

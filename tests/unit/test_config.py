@@ -99,6 +99,15 @@ def test_a_small_site(folder: Path) -> None:
     assert found.warnings == ()
 
 
+def test_a_path_beside_the_configuration_is_written_without_detour(folder: Path, tmp_path: Path) -> None:
+    """`..` goes up from where the folder really is, also when a link leads to it, and no message shows it."""
+    (tmp_path / "elsewhere").mkdir()
+    link = tmp_path / "elsewhere" / "link"
+    link.symlink_to(folder.resolve())
+    write(folder, "edge-bridge.yaml", SITE.replace("var/e.db", "../var/x.db"))
+    assert load(link).store.path == folder.resolve().parent / "var" / "x.db"
+
+
 def test_machines_carry_their_own_rules(folder: Path) -> None:
     """A controller's file says how its readings are judged."""
     more = "judge: active\nnames: exact\nscheme: letters\nmatch: exact\nskipped_letters: IO\naliases: {'-': initial}\nevery: 5s\n"
