@@ -27,6 +27,7 @@ _SETTINGS = """\
 site: {site}
 gateway: {gateway}
 timezone: {zone}
+language: {language}
 limit: {limit}s
 mqtt: {{url: 'mqtt://{host}:{port}', reconnect_max: 1s}}
 store: {{path: ../edge-bridge.db}}
@@ -76,7 +77,7 @@ _ROUTES = """\
 class Plant:
     """Starts what the demo needs and ends what it started. folder: everything that is written lies in it."""
 
-    def __init__(self, limit_s: int, clock: Clock) -> None:
+    def __init__(self, limit_s: int, clock: Clock, language: str) -> None:
         try:
             importlib.import_module("amqtt")
         except ImportError:
@@ -84,6 +85,7 @@ class Plant:
             raise EdgeBridgeError(what, "pip install 'edge-bridge[demo]'") from None
         self._limit_s = limit_s
         self._clock = clock
+        self._language = language
         self._reserved = socket.socket()  # bound and never listening: nobody takes the port while the broker is away
         self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._reserved.bind((HOST, 0))
@@ -117,7 +119,8 @@ class Plant:
         self.inbox.mkdir()
         (self.config / "adapters").mkdir(parents=True)
         settings = {"site": SITE, "gateway": GATEWAY, "zone": ZONE, "limit": self._limit_s, "host": HOST}
-        self._write("edge-bridge.yaml", _SETTINGS.format(**settings, port=self.port))
+        settings |= {"language": self._language, "port": self.port}
+        self._write("edge-bridge.yaml", _SETTINGS.format(**settings))
         self._write(f"adapters/{MILL}.yaml", _MILL.format(name=NAMES[MILL], endpoint=endpoint))
         self._write(f"adapters/{LATHE}.yaml", _LATHE.format(name=NAMES[LATHE], host=HOST, port=port))
         self._write(f"adapters/{SOURCE}.yaml", _SOURCE)

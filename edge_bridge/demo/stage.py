@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import shlex
+import shutil
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -45,7 +48,7 @@ def perform(wishes: Wishes, clock: Clock) -> Summary:
     narrator = Narrator(texts, clock, wishes.limit_s, quiet=wishes.quiet)
     topics = Topics(ROOT, SITE, GATEWAY)
     with _sigterm_as_interrupt():
-        plant = Plant(wishes.limit_s, clock)
+        plant = Plant(wishes.limit_s, clock, wishes.language)
         platform = Platform(plant.port, topics.everything)
         record = Record()
         director = Director(plant, platform, narrator, record, topics, clock)
@@ -57,6 +60,9 @@ def perform(wishes: Wishes, clock: Clock) -> Summary:
             if wishes.keep:
                 summary.show(found, narrator)
                 _keep(plant, topics, director, narrator)
+        except KeyboardInterrupt:
+            narrator.console.print(Text(texts("interrupted")), soft_wrap=True)
+            raise
         finally:
             code = _cleared(plant, platform, keep_folder=wishes.keep)
     if wishes.keep:
@@ -90,7 +96,7 @@ def _keep(plant: Plant, topics: Topics, director: Director, narrator: Narrator) 
     """Leave everything running until Ctrl-C, and say how to look at it."""
     texts, console = narrator.texts, narrator.console
     lines = {
-        "status": f"edge-bridge status --config {plant.config}",
+        "status": f"{_program()} status --config {plant.config}",
         "listen": f"mosquitto_sub -V 311 -h 127.0.0.1 -p {plant.port} -v -t '{topics.everything}'",
         "drop": str(plant.inbox),
         "quarantine": str(plant.folder / "quarantine"),
@@ -104,6 +110,12 @@ def _keep(plant: Plant, topics: Topics, director: Director, narrator: Narrator) 
             director.look_on()
     except KeyboardInterrupt:
         console.print(Text(texts("keep.folder", folder=plant.folder)), soft_wrap=True)
+
+
+def _program() -> str:
+    """Return what starts edge-bridge in the reader's terminal: its name, or its path where the name leads nowhere."""
+    own = Path(sys.argv[0]).absolute()
+    return "edge-bridge" if own.name != "edge-bridge" or shutil.which("edge-bridge") else shlex.quote(str(own))
 
 
 def _cleared(plant: Plant, platform: Platform, *, keep_folder: bool) -> int:

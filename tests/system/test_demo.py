@@ -177,16 +177,17 @@ def test_ended_in_the_middle_it_leaves_nothing_behind(place: Place, sign: signal
         told += process.communicate(timeout=60)[0]
     assert process.returncode == 130, told
     assert "Traceback" not in told
+    assert told.splitlines()[-1] == "Interrupted: ending every process and removing the folder …"
     assert place.left() == []
 
 
 def test_kept_it_goes_on_until_ctrl_c(place: Place) -> None:
     """`--keep` says how to look at it; everything runs; Ctrl-C ends it, and the folder stays."""
-    with place.demo("--keep") as process:
+    with place.demo("--keep", "--lang", "zh-CN") as process:
         told = told_until("*.log", process)
         assert len(place.processes()) == 5, place.processes()  # demo, broker, two controllers, daemon
         (config,) = re.findall(r"edge-bridge status --config (\S+)", told)
-        assert (Path(config) / "edge-bridge.yaml").is_file()
+        assert "language: zh-CN" in (Path(config) / "edge-bridge.yaml").read_text(encoding="utf-8")
         process.send_signal(signal.SIGINT)
         told += process.communicate(timeout=60)[0]
     assert process.returncode == 0, told
