@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import shlex
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from edge_bridge import cli
+from edge_bridge import cli, config
+from edge_bridge.clock import SystemClock
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
@@ -71,6 +73,20 @@ def test_every_command_is_one_that_exists() -> None:
     named = {(page, words[0]) for page, words in commands("edge-bridge") if not words[0].startswith("-")}
     assert {word for _, word in named} >= {"run", "check", "status", "explain"}
     assert {(page, word) for page, word in named if word not in cli.COMMANDS} == set()
+
+
+def test_the_first_machine_as_its_page_writes_it(tmp_path: Path) -> None:
+    """Whoever copies the page's YAML has a configuration that starts."""
+    page = (ROOT / "docs/how-to/first-machine.md").read_text(encoding="utf-8")
+    site, machine = (textwrap.dedent(block) for language, block in FENCE.findall(page) if language == "yaml")
+    (tmp_path / "adapters").mkdir()
+    (tmp_path / "credentials").mkdir()
+    (tmp_path / "edge-bridge.yaml").write_text(site, encoding="utf-8")
+    (tmp_path / "adapters/dmu50-01.yaml").write_text(machine, encoding="utf-8")
+    secret = tmp_path / "credentials/dmu50-01"
+    secret.write_text("secret", encoding="utf-8")
+    secret.chmod(0o400)
+    assert set(config.load(tmp_path, SystemClock()).plant.machines) == {"dmu50-01"}
 
 
 def test_every_promised_command_has_its_module() -> None:
