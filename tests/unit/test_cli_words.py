@@ -55,6 +55,12 @@ def test_every_reason_says_why_and_what_to_do(reason: str) -> None:
     assert {f"why.{reason}", f"do.{reason}"} <= sentences("en").keys()
 
 
+@pytest.mark.parametrize("language", ["en", "zh-CN"])
+def test_a_sentence_without_values_has_no_braces(language: str) -> None:
+    """It is printed as it stands, doubled braces too."""
+    assert [key for key, text in sentences(language).items() if "{{" in text and not fields(text)] == []
+
+
 def test_a_sentence_with_its_values() -> None:
     """Filled in, in the language asked for; an unknown word is its own text."""
     assert words("zh-CN", "status.left", left="3分") == "剩 3分"
