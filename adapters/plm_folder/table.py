@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-MOST_ROWS = 200_000
+MOST_ROWS = 50_000
 LONGEST_VALUE = 4000  # characters; a title is well below, a swallowed file is above
 
 

@@ -23,6 +23,7 @@ class IntakeCards:
     def __init__(self, books: Books, board: Board) -> None:
         self._books = books
         self._board = board
+        self._untold: dict[str, tuple[list[str], list[Unrouted], str]] = {}  # source → ECNs, items, newest event
 
     def words_known(self, source: str, words: Iterable[str]) -> None:
         """Clear the cards of status words that were added."""
@@ -50,7 +51,7 @@ class IntakeCards:
         )
 
     def unrouted(self, ecn: Ecn, unrouted: list[Unrouted], cause: str | None) -> None:
-        """Say which items lead to no machine: an event, and one card a source."""
+        """Say which items lead to no machine: an event, and a line on the source's card (see `tell_unrouted`)."""
         told = self._books.emit(
             EventType.ECN_UNROUTED,
             origin=ecn.source,
@@ -63,7 +64,16 @@ class IntakeCards:
             causation=cause,
         )
         if self._scanned(ecn.source):
-            self._unrouted_card(ecn.source, [ecn.number], unrouted, told)
+            ecns, items, _ = self._untold.get(ecn.source, ([], [], ""))
+            ecns.append(ecn.number)
+            items.extend(unrouted[: max(0, MOST_LISTED - len(items))])
+            self._untold[ecn.source] = (ecns, items, told)
+
+    def tell_unrouted(self) -> None:
+        """Bring the cards up to date, once for all that one signal brought: a file may hold thousands of ECNs."""
+        untold, self._untold = self._untold, {}
+        for source, (ecns, items, told) in untold.items():
+            self._unrouted_card(source, ecns, items, told)
 
     def routed(self, ecn: Ecn) -> None:
         """Take an ECN off its source's card: every item of it has found its way, or nothing is demanded any more."""

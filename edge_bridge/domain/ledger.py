@@ -54,9 +54,9 @@ class Ledger:
         self.warner = Warner(self.books, self.board)
         self.watch = Watch(self.books, self.register, self.docket, self.warner)
         self.floor = Floor(self.books, self.watch, self.docket, self.board)
-        cards = IntakeCards(self.books, self.board)
-        self.intake = Intake(self.books, self.register, self.watch, cards)
-        self.rerouting = Rerouting(self.books, self.register, self.intake, cards)
+        self.cards = IntakeCards(self.books, self.board)
+        self.intake = Intake(self.books, self.register, self.watch, self.cards)
+        self.rerouting = Rerouting(self.books, self.register, self.intake, self.cards)
         self.timekeeper = Timekeeper(self.books, self.floor, self.intake)
         self.timekeeper.start()
         self.configure(plant, now)
@@ -67,7 +67,7 @@ class Ledger:
         """Take one signal in; what fell due before it comes first. Return why a command is refused, or None."""
         self.advance(signal.at)
         refused = self._take(signal)
-        self.warner.tell_baselines()
+        self._tell_gathered()
         return refused
 
     def _take(self, signal: Signal) -> str | None:
@@ -110,7 +110,7 @@ class Ledger:
                 self.doing = (duty, key)
                 self._do(duty, key)
                 self.doing = None
-        self.warner.tell_baselines()
+        self._tell_gathered()
         due = books.agenda.next_due()
         return due is None or due > now.boottime
 
@@ -127,6 +127,11 @@ class Ledger:
                 self.floor.check_unreachable(key)
             case Duty.CARD:
                 self.board.expire(key)
+
+    def _tell_gathered(self) -> None:
+        """Show what is told once for everything that a signal brought."""
+        self.warner.tell_baselines()
+        self.cards.tell_unrouted()
 
     def next_due(self) -> Milliseconds | None:
         """Return the boottime at which something falls due next, or None."""
@@ -154,7 +159,7 @@ class Ledger:
             self.board.clear(source.id, Kind.SOURCE_LOST)
         for id_ in plant.machines:
             self.watch.look(id_)
-        self.warner.tell_baselines()
+        self._tell_gathered()
 
     def save(self) -> None:
         """Keep what is only in memory (each machine's last reading, the clock) before a stop."""

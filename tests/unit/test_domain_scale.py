@@ -60,3 +60,12 @@ def test_a_first_start_on_ten_thousand_files_is_quiet() -> None:
         shop.notice(draft(f"E{n}", program=f"P{n}", status=Status.CLOSED, released=n))
     assert {e.type for e in shop.events} == {EventType.ECN_RECEIVED}
     assert len(shop.ledger.books.state.requirement) == 10_000
+
+
+def test_a_file_of_thousands_of_unrouted_ecns_tells_its_card_once() -> None:
+    """One telling of the one card for a whole file: the cost must not grow with the square of its rows."""
+    shop = Shop()
+    told = shop.notice(*(draft(f"E{n}", program=None, machines=()) for n in range(5_000)))
+    cards = [e for e in told if e.type in (EventType.CARD_RAISED, EventType.CARD_REVISED)]
+    assert [(e.type, e.data["ecn_count"]) for e in cards] == [(EventType.CARD_RAISED, 5_000)]
+    assert len([e for e in told if e.type is EventType.ECN_UNROUTED]) == 5_000
