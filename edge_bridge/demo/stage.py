@@ -102,10 +102,10 @@ def _keep(plant: Plant, topics: Topics, director: Director, narrator: Narrator) 
         "quarantine": str(plant.folder / "quarantine"),
         "logs": f"{plant.folder}/*.log",
     }
-    console.print(Text(f"\n{texts('keep.head')}", style="bold"))
-    for key, line in lines.items():
-        console.print(Text(f"  {texts(f'keep.{key}')}\n    {line}"), soft_wrap=True)
-    try:
+    try:  # from the first word on: whoever reads quickly may press Ctrl-C before the last one
+        console.print(Text(f"\n{texts('keep.head')}", style="bold"))
+        for key, line in lines.items():
+            console.print(Text(f"  {texts(f'keep.{key}')}\n    {line}"), soft_wrap=True)
         with narrator.showing():
             director.look_on()
     except KeyboardInterrupt:
