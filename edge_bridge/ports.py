@@ -7,7 +7,9 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol
 
+from edge_bridge.domain.ecn import EcnDraft
 from edge_bridge.domain.instant import Stamp
+from edge_bridge.domain.reading import Reading
 from edge_bridge.domain.signal import Report
 from edge_bridge.options import AdapterOptions
 
@@ -44,6 +46,88 @@ class AdapterFactory(Protocol):
 
     def __call__(self, name: str, options: Mapping[str, Any], clock: Clock) -> Adapter:
         """Return an adapter with this id. Raises ConfigError naming the key that cannot be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One value as it came and as it was understood, for a person at the machine.
+
+    field: of the reading, or `version`. place: node, register or data item, as configured. raw: what came, as text; None
+    when nothing did. meaning: the word or text it became; None when it says nothing. fault: why it cannot be used.
+    """
+
+    field: str
+    place: str
+    raw: str | None
+    meaning: str | None = None
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look at one adapter: the reading, every value behind it, and how long each step took, in ms and in order."""
+
+    reading: Reading
+    values: tuple[Seen, ...]
+    took: Mapping[str, float]
+
+
+class Probes(Protocol):
+    """An adapter that can be looked at once, for `edge-bridge probe` and `check --probe`."""
+
+    async def probe(self) -> Look:
+        """Connect, read once, close. Raises what `connect` raises."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing found while browsing. depth: below the start. place: how a setting names it. kind: `Variable`,
+    `Object`, a register's type. value: as text, None when it has none. yaml: a line to paste, empty when it cannot be used.
+    """
+
+    depth: int
+    name: str
+    place: str
+    kind: str
+    value: str | None = None
+    yaml: str = ""
+
+
+class Browses(Protocol):
+    """An adapter whose other side can be walked through, for `edge-bridge browse`."""
+
+    def browse(self, start: str | None, depth: int) -> AbstractAsyncContextManager[AsyncIterator[Entry]]:
+        """Enter = connected; iterate = what is there, as it is found. start: a node, path or register; None: the top.
+
+        Raises what `connect` raises; ConfigError when `start` is not understood.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Where one field of an ECN came from. place: `line 7, column 3`, `sheet ECN, cell C7`, a path in XML or JSON.
+    header: the column's or element's name in the file. raw: the text as it stood there.
+    """
+
+    place: str
+    header: str
+    raw: str
+
+
+@dataclass(frozen=True, slots=True)
+class TracedEcn:
+    """One ECN with the origin of every field, by column: of the ECN itself, and of each item in the draft's order."""
+
+    draft: EcnDraft
+    head: Mapping[str, Trace]
+    items: tuple[Mapping[str, Trace], ...]
+
+
+class Traces(Protocol):
+    """An ECN source that can say where each field came from, for `edge-bridge ecn`."""
+
+    def trace(self, name: str, data: bytes) -> tuple[TracedEcn, ...]:
+        """Return the ECNs of a file with their origins. Raises AdapterError with the place and the fix."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,4 +181,21 @@ class Answer:
     reason: str = ""
 
 
-__all__ = ["Adapter", "AdapterFactory", "Answer", "Clock", "Command", "Outbox", "OutboxRow", "Report"]
+__all__ = [
+    "Adapter",
+    "AdapterFactory",
+    "Answer",
+    "Browses",
+    "Clock",
+    "Command",
+    "Entry",
+    "Look",
+    "Outbox",
+    "OutboxRow",
+    "Probes",
+    "Report",
+    "Seen",
+    "Trace",
+    "TracedEcn",
+    "Traces",
+]
