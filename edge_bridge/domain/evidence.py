@@ -14,6 +14,9 @@ from edge_bridge.domain.routing import Demand
 from edge_bridge.domain.state import Binding
 from edge_bridge.domain.version import Comparison, Extractor
 
+NAMING = ("main_program", "active_program", "called")
+"""The fields of a reading that name the judged programs: when one cannot be read, nothing is known to be gone."""
+
 
 class Blind(StrEnum):
     """Why nothing can be said of a program: the reasons of `unverifiable`."""
@@ -63,7 +66,23 @@ def judged_programs(reading: Reading, machine: Machine) -> tuple[str, ...]:
             names = (reading.active_program,)
         case Judge.ANY_IN_STACK:
             names = (reading.main_program, *reading.stack, reading.active_program)
+        case Judge.CALLED_BY_MAIN:
+            names = () if reading.called is None else (*reading.called, reading.main_program)
     return tuple(dict.fromkeys(program.key(name, exact=machine.exact_names) for name in names if name and name.strip()))
+
+
+def selected_program(reading: Reading, machine: Machine) -> str | None:
+    """Return the key of the one program that is selected or run now: what a variable can belong to, and is produced with.
+
+    Of several that a wrapper calls, it is the one being executed, and none while that is not known.
+    """
+    judged = judged_programs(reading, machine)
+    if machine.judge is not Judge.CALLED_BY_MAIN or not reading.called:
+        return next(iter(judged), None)
+    active = program.key(reading.active_program or "", exact=machine.exact_names)
+    if active in judged[:-1]:
+        return active
+    return judged[0] if len(judged) == 2 else None
 
 
 def bind(binding: Binding, reading: Reading, machine: Machine, continuous: bool) -> Binding:
@@ -72,7 +91,7 @@ def bind(binding: Binding, reading: Reading, machine: Machine, continuous: bool)
     continuous: no gap since the last reading in which another program may have come and gone; across a gap a changed
     variable proves nothing, because nobody saw which program changed it.
     """
-    selected = next(iter(judged_programs(reading, machine)), None)
+    selected = selected_program(reading, machine)
     values = {e.field: e.value for e in reading.evidence if e.program is None and not e.bound}
     running = reading.execution is Execution.RUNNING
     if selected != binding.program:
@@ -100,9 +119,10 @@ def assess(
     """Say what a fresh reading shows of the demanded program. `newest`: the newest released version, for the top."""
     judged = judged_programs(reading, machine)
     if demand.key not in judged:
-        unreadable = not judged and any(fault.field in ("main_program", "active_program") for fault in reading.faults)
+        unreadable = not judged and any(fault.field in NAMING for fault in reading.faults)
         return Assessment(None, Blind.UNREADABLE if unreadable else Blind.NOT_LOADED)
-    candidates = [e for e in reading.evidence if _belongs(e, demand.key, judged, machine)]
+    selected = selected_program(reading, machine)
+    candidates = [e for e in reading.evidence if _belongs(e, demand.key, selected, machine)]
     usable = [e for e in candidates if e.program is not None or e.bound or binding.ran or e.field in binding.bound]
     digests = [e for e in usable if e.extractor is Extractor.DIGEST]
     version = _version(demand, [e for e in usable if e.extractor is not Extractor.DIGEST], newest)
@@ -113,10 +133,10 @@ def assess(
     return _content(demand, digests, version)
 
 
-def _belongs(evidence: Evidence, key: str, judged: tuple[str, ...], machine: Machine) -> bool:
+def _belongs(evidence: Evidence, key: str, selected: str | None, machine: Machine) -> bool:
     """A variable belongs to the program that is selected; everything else names its program."""
     if evidence.program is None:
-        return key == judged[0]
+        return key == selected
     return program.key(evidence.program, exact=machine.exact_names) == key
 
 
@@ -138,7 +158,7 @@ def _content(demand: Demand, digests: list[Evidence], version: Assessment) -> As
     if not digests:
         return replace(version, comparison=None, blind=version.blind or Blind.NO_DIGEST)
     found = digests[0]
-    if found.value.lower() != demand.sha256:
+    if demand.sha256 not in (found.value.lower(), found.raw.lower()):  # of the normalised text, or of the bytes
         return Assessment(Comparison.OTHER, evidence=found, edited=demand.version is not None and version.matches)
     return version if version.evidence or version.blind else replace(version, evidence=found)
 

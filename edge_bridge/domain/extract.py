@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from edge_bridge.domain import program
+from edge_bridge.domain.nc_program import Content
 from edge_bridge.domain.reading import Evidence, blank
 from edge_bridge.domain.version import Extractor
 
@@ -68,11 +69,46 @@ def from_paths(pattern: re.Pattern[str], texts: Texts, *, exact: bool) -> Iterat
             yield found
 
 
+def from_header(pattern: re.Pattern[str], contents: Iterable[Content], *, last: bool = False) -> Iterator[Evidence]:
+    """Yield the version that `pattern` finds in each program's first text.
+
+    last: of several places the last one counts; some shops add to a history at its end, others at its beginning.
+    """
+    for one in contents:
+        found = list(pattern.finditer(one.head))
+        match = found[-1 if last else 0] if found else None
+        if match and (version := blank(match["version"])):
+            yield Evidence(
+                Extractor.HEADER, version, raw=_line(one.head, match.start()), field=one.field, program=one.program
+            )
+
+
+def from_comments(pattern: re.Pattern[str], contents: Iterable[Content], *, last: bool = False) -> Iterator[Evidence]:
+    """Yield the version that `pattern` finds in each program's remarks, the first or the last that has one."""
+    for one in contents:
+        said = reversed(one.comments) if last else one.comments
+        found = (from_text(Extractor.COMMENT, pattern, text, one.field, one.program) for text in said)
+        if first := next((piece for piece in found if piece is not None), None):
+            yield first
+
+
+def from_digest(contents: Iterable[Content]) -> Iterator[Evidence]:
+    """Yield each program's digest: of its normalised text as the value, of its bytes as what was read."""
+    for one in contents:
+        if one.digest is not None and one.raw_digest is not None:
+            yield Evidence(Extractor.DIGEST, one.digest, raw=one.raw_digest, field=one.field, program=one.program)
+
+
 def spellings(raw: str) -> tuple[str, ...]:
     """Return the name without its path, and without SINUMERIK's decoration where it has that: patterns fit either."""
     name = program.leaf(raw)
     found = _DECORATED.fullmatch(name)
     return (name, f"{found['name']}.{found['ending']}") if found else (name,)
+
+
+def _line(text: str, at: int) -> str:
+    """Return the line of a text in which a place lies: a whole header is no evidence to read aloud."""
+    return re.split(r"[\r\n]", text[max(0, at - 200) : at])[-1] + re.split(r"[\r\n]", text[at : at + 200])[0]
 
 
 def _owner(path: str, main: str | None) -> str:

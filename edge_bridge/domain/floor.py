@@ -10,7 +10,7 @@ from edge_bridge.domain.books import Books
 from edge_bridge.domain.card import Kind
 from edge_bridge.domain.docket import Docket
 from edge_bridge.domain.event import GATEWAY, EventType
-from edge_bridge.domain.evidence import assess, bind, judged_programs, settled
+from edge_bridge.domain.evidence import assess, bind, selected_program, settled
 from edge_bridge.domain.instant import MINUTE, SECOND, Milliseconds, Stamp, to_text
 from edge_bridge.domain.plant import Judge, Machine
 from edge_bridge.domain.reading import Reading
@@ -199,7 +199,7 @@ class Floor:
 
     def _production(self, kept: MachineState, reading: Reading, machine: Machine) -> tuple[str, str | None] | None:
         """Return the program and version that is being produced with; the version None when nothing shows it."""
-        selected = next(iter(judged_programs(reading, machine)), None)
+        selected = selected_program(reading, machine)
         if not reading.running or selected is None:
             return None
         requirement = self._books.state.requirement.get(register_key(machine.id, selected))
@@ -217,8 +217,9 @@ def silent_after(machine: Machine) -> Milliseconds:
 def _told_differently(before: Reading, now: Reading, machine: Machine) -> bool:
     """Tell whether the platform has to know. A subprogram call on a machine judged by its main program is no news."""
     old, new = program_data(before), program_data(now)
-    if machine.judge is Judge.MAIN:
-        old.pop("active_program"), new.pop("active_program")
+    if machine.judge in (Judge.MAIN, Judge.CALLED_BY_MAIN):
+        for data, reading in ((old, before), (new, now)):
+            data["active_program"] = selected_program(reading, machine)
     return old != new
 
 

@@ -17,6 +17,7 @@ class Judge(StrEnum):
     MAIN = "main"
     ACTIVE = "active"
     ANY_IN_STACK = "any_in_stack"
+    CALLED_BY_MAIN = "called_by_main"
 
 
 @dataclass(frozen=True, slots=True)

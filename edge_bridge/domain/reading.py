@@ -70,6 +70,7 @@ class Reading:
     active_program: str | None = None
     program_path: str | None = None
     stack: tuple[str, ...] = ()
+    called: tuple[str, ...] | None = None  # what the main program's text calls; None: its text was not read
     execution: Execution | None = None
     mode: Mode | None = None
     test: bool | None = None
@@ -90,6 +91,7 @@ class Reading:
                 "active_program",
                 "program_path",
                 "stack",
+                "called",
                 "execution",
                 "mode",
                 "test",

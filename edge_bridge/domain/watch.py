@@ -9,7 +9,7 @@ from edge_bridge.domain.agenda import Duty
 from edge_bridge.domain.books import Books
 from edge_bridge.domain.docket import Docket
 from edge_bridge.domain.event import EventType
-from edge_bridge.domain.evidence import Assessment, Blind, assess, is_fresh, judged_programs
+from edge_bridge.domain.evidence import NAMING, Assessment, Blind, assess, is_fresh, judged_programs
 from edge_bridge.domain.instant import MINUTE
 from edge_bridge.domain.obligation import Obligation, Verdict
 from edge_bridge.domain.plant import Machine
@@ -235,4 +235,4 @@ def _quiet(requirement: Requirement, found: Assessment) -> bool:
 
 
 def _unreadable(reading: Reading) -> bool:
-    return any(fault.field in ("main_program", "active_program") for fault in reading.faults)
+    return any(fault.field in NAMING for fault in reading.faults)

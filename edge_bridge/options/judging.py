@@ -8,6 +8,7 @@ _NEEDED = {
     "main": ("main_program",),
     "active": ("active_program",),
     "any_in_stack": ("main_program", "active_program"),
+    "called_by_main": ("main_program",),
 }
 
 

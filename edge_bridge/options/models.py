@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Annotated, ClassVar, Literal
+import re
+from collections.abc import Iterator
+from typing import ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from edge_bridge.domain.version import Extractor, Match, Scheme
 from edge_bridge.options.values import Duration, Pattern, TimeZone
-
-LATER_EXTRACTORS = (Extractor.HEADER, Extractor.COMMENT, Extractor.DIGEST, Extractor.ASSET)
-
-
-def _judge(value: object) -> object:
-    if value == "called_by_main":
-        raise ValueError(
-            "reads program files, which this release does not do yet → write `active` or `any_in_stack`, which see the "
-            "called program while it runs"
-        )
-    return value
 
 
 class Options(BaseModel):
@@ -40,32 +30,36 @@ class ExtractorOptions(Options):
     name: Pattern | None = Field(None, description="regular expression on the program's name, with (?P<version>…)")
     path: Pattern | None = Field(None, description="regular expression on the program's path, with (?P<version>…)")
 
-    @model_validator(mode="before")
-    @classmethod
-    def _known_in_this_release(cls, entry: object) -> object:
-        for word in LATER_EXTRACTORS:
-            if isinstance(entry, Mapping) and word in entry:
-                raise ValueError(
-                    f"`{word}: …` reads program files, which this release does not do yet → remove this entry; "
-                    "`variable`, `name` and `path` are there"
-                )
-        return entry
+    header: Pattern | None = Field(
+        None, description="regular expression on the program's first text, with (?P<version>…)"
+    )
+    comment: Pattern | None = Field(
+        None, description="regular expression on the program's remarks, with (?P<version>…)"
+    )
+    which: Literal["first", "last"] = Field(
+        "first", description="which match counts in a header or remarks that keep a history"
+    )
+    digest: Literal["sha256"] | None = Field(
+        None, description="sha256 of the program's normalised text, to compare content"
+    )
+    asset: Literal["versionId"] | None = Field(None, description="attribute of the program's MTConnect File asset")
 
     def model_post_init(self, _context: object) -> None:
         """Refuse an entry with no extractor, with two, or with a pattern that gives no version."""
-        given = [key for key in ("variable", "name", "path") if getattr(self, key) is not None]
+        given = [word.value for word in Extractor if getattr(self, word) is not None]
         if len(given) != 1:
-            raise ValueError("each entry of `version:` has exactly one of variable, name, path → keep one")
-        for pattern in (self.name, self.path):
-            if pattern is not None and "version" not in pattern.groupindex:
-                raise ValueError("the pattern must mark the version → put (?P<version>…) around it")
+            raise ValueError(f"each entry of `version:` has exactly one of {', '.join(Extractor)} → keep one")
+        pattern = getattr(self, given[0])
+        if isinstance(pattern, re.Pattern) and "version" not in pattern.groupindex:
+            raise ValueError("the pattern must mark the version → put (?P<version>…) around it")
+        for option, extractors in (("bound", ("variable",)), ("which", ("header", "comment"))):
+            if option in self.model_fields_set and given[0] not in extractors:
+                raise ValueError(f"`{option}` belongs to {' or '.join(extractors)} → remove it")
 
     @property
     def extractor(self) -> Extractor:
         """Which extractor this entry is."""
-        if self.variable is not None:
-            return Extractor.VARIABLE
-        return Extractor.NAME if self.name is not None else Extractor.PATH
+        return next(word for word in Extractor if getattr(self, word) is not None)
 
 
 class AdapterOptions(Options):
@@ -86,7 +80,7 @@ class ControllerOptions(AdapterOptions):
     profile: str = Field("generic", description="a file in the adapter's profiles folder")
     every: Duration = Field(1000, description="how often it is read", ge=100)
     timeout: Duration = Field(5000, description="how long one answer may take", ge=100)
-    judge: Annotated[Literal["main", "active", "any_in_stack"], BeforeValidator(_judge)] = Field(
+    judge: Literal["main", "active", "any_in_stack", "called_by_main"] = Field(
         "main", description="which program is judged"
     )
     names: Literal["normalised", "exact"] = Field("normalised", description="how program names are compared")
@@ -98,7 +92,29 @@ class ControllerOptions(AdapterOptions):
     skipped_letters: str = Field("", description="letters that the shop never uses as a revision, such as IOQ")
     version: tuple[ExtractorOptions, ...] = Field((), description="where the version is found: tried in this order")
 
-    known_profiles: ClassVar[tuple[str, ...]] = ()
+    extractors: ClassVar[frozenset[Extractor]] = frozenset({Extractor.VARIABLE, Extractor.NAME, Extractor.PATH})
+    """Those that this kind of controller can answer."""
+    reads_calls: ClassVar[bool] = False
+    """Whether it can read a program's text, and so tell what the main program calls."""
+
+    @field_validator("judge")
+    @classmethod
+    def _calls_can_be_read(cls, judge: str) -> str:
+        if judge == "called_by_main" and not cls.reads_calls:
+            raise ValueError(
+                "needs the program's text, which this adapter cannot read → write `active` or `any_in_stack`, which see "
+                "the called program while it runs"
+            )
+        return judge
+
+    @field_validator("version")
+    @classmethod
+    def _can_be_answered(cls, version: tuple[ExtractorOptions, ...]) -> tuple[ExtractorOptions, ...]:
+        for entry in version:
+            if entry.extractor not in cls.extractors:
+                known = ", ".join(word for word in Extractor if word in cls.extractors)
+                raise ValueError(f"`{entry.extractor}: …` cannot be read by this adapter → use one of {known}")
+        return version
 
 
 class SourceOptions(AdapterOptions):

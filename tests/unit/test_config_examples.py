@@ -94,15 +94,6 @@ def problems(folder: Path, name: str, text: str) -> list[ConfigError]:
     return list(caught.value.problems) if isinstance(caught.value, ConfigErrors) else [caught.value]
 
 
-def test_a_header_entry_says_that_it_comes_later(tmp_path: Path) -> None:
-    """One sentence at its line: what it is, that it is not there yet, what to write."""
-    (problem,) = problems(tmp_path, "dmu50-01", DMU50_01)
-    assert str(problem) == (
-        f"{tmp_path}/dmu50-01.yaml:14:5: `version`: `header: …` reads program files, which this release does not do yet → "
-        "remove this entry; `variable`, `name` and `path` are there"
-    )
-
-
 def test_encryption_fails_closed_and_says_what_to_do(tmp_path: Path) -> None:
     """Asked for, or by default: never a connection in the clear that nobody has agreed to."""
     for name, text, line in (("dmu50-01", DMU50_01.replace(HEADER_LINE, ""), 7), ("mill-03", MILL_03, 1)):
@@ -147,19 +138,39 @@ def test_the_plm_folder_loads(tmp_path: Path) -> None:
     assert adapter.options.headers["number"] == ("变更单号",)  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("word", ["header", "comment", "digest", "asset"])
-def test_every_extractor_of_a_later_release_is_named(tmp_path: Path, word: str) -> None:
-    """In any adapter's file, at the entry."""
-    text = LATHE_07 + f"version:\n  - name: '_(?P<version>.)$'\n  - {word}: x\n"
+@pytest.mark.parametrize(
+    "entry",
+    ["header: 'REV (?P<version>.)'", "comment: 'REV (?P<version>.)'", "digest: sha256", "asset: versionId"],
+)
+def test_an_extractor_that_a_plc_cannot_answer_is_named(tmp_path: Path, entry: str) -> None:
+    """A PLC shows no program text: what can be used instead is said."""
+    text = LATHE_07 + f"version:\n  - name: '_(?P<version>.)$'\n  - {entry}\n"
     (problem,) = problems(tmp_path, "lathe-07", text)
-    assert f"`{word}: …`" in problem.what
-    assert problem.where.endswith(":18:5")
+    assert f"`{entry.split(':')[0]}: …` cannot be read by this adapter" in problem.what
+    assert problem.hint == "use one of variable, name, path"
+    assert problem.where.endswith(":16:1")
 
 
-def test_judging_by_what_the_main_program_calls_comes_later(tmp_path: Path) -> None:
-    """It needs the program's text; what comes near today is named."""
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ("header: 'REV .'", "put (?P<version>…) around it"),
+        ("digest: md5", "'sha256'"),
+        ("name: '_(?P<version>.)$'\n    which: last", "`which` belongs to header or comment"),
+        ("name: '_(?P<version>.)$'\n    bound: always", "`bound` belongs to variable"),
+    ],
+)
+def test_an_extractor_that_makes_no_sense_is_refused(tmp_path: Path, entry: str, said: str) -> None:
+    """At its own line, with what to write."""
+    (problem,) = problems(tmp_path, "lathe-07", f"{LATHE_07}version:\n  - {entry}\n")
+    assert said in str(problem)
+    assert problem.where.endswith(":17:5") or problem.where.endswith(":17:13")
+
+
+def test_judging_by_what_the_main_program_calls_needs_its_text(tmp_path: Path) -> None:
+    """A PLC does not show it; what comes near is named."""
     (problem,) = problems(tmp_path, "lathe-07", LATHE_07 + "judge: called_by_main\n")
-    assert "this release does not do yet" in problem.what
+    assert "which this adapter cannot read" in problem.what
     assert "any_in_stack" in problem.hint
 
 

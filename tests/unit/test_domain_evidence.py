@@ -7,7 +7,7 @@ import pytest
 from edge_bridge.domain.event import EventType
 from edge_bridge.domain.obligation import Verdict
 from edge_bridge.domain.plant import Judge, Machine
-from edge_bridge.domain.reading import Fault, Mode, blank, without_empty
+from edge_bridge.domain.reading import Evidence, Fault, Mode, blank, without_empty
 from edge_bridge.domain.version import Extractor, Match, Scheme, VersionRule
 from tests.unit.domain_plant import Shop, digest, header, kinds, plant, variable
 
@@ -172,6 +172,7 @@ def test_exact_names_are_left_as_the_machine_writes_them() -> None:
         (Judge.MAIN, {"WRAP"}),
         (Judge.ACTIVE, {"SUB"}),
         (Judge.ANY_IN_STACK, {"WRAP", "PART", "SUB"}),
+        (Judge.CALLED_BY_MAIN, {"WRAP", "PART"}),
     ],
 )
 def test_which_program_is_judged_is_set_per_machine(judge: Judge, judged: set[str]) -> None:
@@ -180,7 +181,7 @@ def test_which_program_is_judged_is_set_per_machine(judge: Judge, judged: set[st
     for program in ("WRAP", "PART", "SUB"):
         shop.released(f"E-{program}", program=program)
     proof = tuple(header("2", program) for program in ("WRAP", "PART", "SUB"))
-    shop.reads(program="WRAP", stack=("PART",), active_program="SUB", evidence=proof)
+    shop.reads(program="WRAP", stack=("PART",), called=("PART",), active_program="SUB", evidence=proof)
     assert {o.ecn for o in shop.ledger.books.state.obligation.values()} == {
         f"E-{program}" for program in {"WRAP", "PART", "SUB"} - judged
     }
@@ -194,12 +195,62 @@ def test_a_subprogram_call_raises_nothing(judge: Judge) -> None:
     for _ in range(20):
         for active in ("WRAP", "L100", "L200"):
             shop.keeps_reading(
-                2, program="WRAP", active_program=active, stack=("WRAP",), evidence=(header("2", "WRAP"),), running=True
+                2,
+                program="WRAP",
+                active_program=active,
+                stack=("WRAP",),
+                called=("PART",),
+                evidence=(header("2", "WRAP"),),
+                running=True,
             )
     assert shop.verdicts() == ["compliant"]
     assert shop.cards() == []
     changes = len(shop.seen(EventType.PROGRAM_CHANGED))
-    assert changes == 1 if judge is Judge.MAIN else changes > 1
+    assert changes == 1 if judge in (Judge.MAIN, Judge.CALLED_BY_MAIN) else changes > 1
+
+
+WRAPPER = Machine("m1", judge=Judge.CALLED_BY_MAIN)
+
+
+def test_a_wrapper_is_judged_by_the_program_that_its_text_calls() -> None:
+    """The pallet program stays the same for weeks; what it calls is what changes."""
+    shop = Shop(plant(WRAPPER))
+    shop.released("E1", program="PART")
+    path = "/_N_WKS_DIR/_N_X_WPD/_N_PART_MPF"
+    shop.reads(program="PALLET4", called=(path,), evidence=(header("2", path),))
+    assert shop.verdicts() == ["compliant"]
+
+
+def test_a_main_program_whose_text_cannot_be_read_is_never_another_program() -> None:
+    """Not knowing what it calls is not knowing: no `not_loaded`, which would raise no card."""
+    shop = Shop(plant(WRAPPER))
+    shop.released("E1", program="PART")
+    shop.keeps_reading(16 * 60, program="PALLET4", called=None, faults=(Fault("called", "BadUserAccessDenied"),))
+    assert shop.verdicts() == ["unverifiable:unreadable"]
+
+
+@pytest.mark.parametrize(("active", "verdicts"), [("PART1", ["compliant"]), ("PART2", []), ("L100", []), (None, [])])
+def test_of_two_called_programs_a_variable_belongs_to_the_one_being_executed(
+    active: str | None, verdicts: list[str]
+) -> None:
+    """Whatever the other one wrote is no evidence: it would make green what nobody saw."""
+    shop = Shop(plant(WRAPPER))
+    shop.released("E1", program="PART1")
+    for value in ("1", "2", "2"):
+        said = (variable(value),)
+        shop.reads(program="WRAP", called=("PART1", "PART2"), active_program=active, evidence=said, running=True)
+    assert shop.verdicts() == verdicts
+
+
+def test_a_required_digest_may_be_of_the_bytes_or_of_the_normalised_text() -> None:
+    """PLMs know the file as it lies; controls rewrite its first lines."""
+    text, raw = "a" * 64, "b" * 64
+    for required, verdicts in ((text, ["compliant"]), (raw, ["compliant"]), ("c" * 64, [])):
+        shop = Shop()
+        found = Evidence(Extractor.DIGEST, text, raw, "file", program="P1")
+        shop.released("E1", sha256=required)
+        shop.reads(evidence=(header("2"), found))
+        assert shop.verdicts() == verdicts
 
 
 def test_a_machine_without_mode_runs_when_its_execution_says_so() -> None:

@@ -167,6 +167,7 @@ def test_an_outdated_run_is_told_each_time_it_starts_anew(judge: Judge) -> None:
     old = {
         "program": "SUB" if judge is Judge.MAIN else "MAIN",
         "active_program": "SUB",
+        "called": ("SUB",),
         "evidence": (header("1", "SUB"),),
     }
     for _ in range(2):

@@ -75,7 +75,8 @@ REFUSED = {
     ),
     "version: [{name: abc}]": "2:11: `version`: the pattern must mark the version → put (?P<version>…) around it",
     "version: [{variable: a, path: '(?P<version>.)'}]": (
-        "2:11: `version`: each entry of `version:` has exactly one of variable, name, path → keep one"
+        "2:11: `version`: each entry of `version:` has exactly one of "
+        "variable, name, path, header, comment, digest, asset → keep one"
     ),
     "version: [{variable: a, bund: always}]": "2:25: unknown key `bund` → did you mean `bound`?",
     "numbers: {a: 1}": "2:11: `numbers.a` cannot be 'a' → write a whole number",
@@ -164,7 +165,9 @@ def test_every_problem_at_once(file: Path) -> None:
 
 def test_unknown_key_far_from_all(file: Path) -> None:
     """Where no known key is near, all are listed."""
-    with pytest.raises(ConfigError, match="known here: bound, name, path, variable"):
+    with pytest.raises(
+        ConfigError, match="known here: asset, bound, comment, digest, header, name, path, variable, which"
+    ):
         read(file, "version: [{xyz: 1}]")
 
 
