@@ -75,17 +75,18 @@ def cards(books: Books) -> list[dict[str, Any]]:
 
 
 def sources(books: Books) -> list[dict[str, Any]]:
-    """Return one line for each ECN source."""
+    """Return one line for each folder that is read: ECN sources and program shares."""
+    folders = books.plant.folders
     return [
         {
             "source": source.id,
-            "name": books.plant.sources[source.id].name,
+            "name": folders[source.id].name,
             "lost": to_text_or_none(source.lost.utc if source.lost else None),
             "error": source.error,
             "first_scan": to_text_or_none(source.scanned.utc if source.scanned else None),
         }
         for source in books.state.source.values()
-        if source.id in books.plant.sources
+        if source.id in folders
     ]
 
 

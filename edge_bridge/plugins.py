@@ -6,11 +6,11 @@ import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points, packages_distributions
-from typing import cast
+from typing import cast, get_args
 
 from edge_bridge.errors import ConfigError
 from edge_bridge.options import AdapterOptions
-from edge_bridge.ports import AdapterFactory
+from edge_bridge.ports import AdapterFactory, Delivers
 
 GROUP = "edge_bridge.adapters"
 _SHARED_PACKAGE = "adapters"  # a generic name: a second owner would silently replace our files
@@ -76,7 +76,7 @@ def _loaded(point: EntryPoint) -> AdapterFactory:
         ) from error
     options = getattr(factory, "Options", None)
     fits = isinstance(options, type) and issubclass(options, AdapterOptions) and callable(factory)
-    if not fits or getattr(factory, "delivers", None) not in ("readings", "ecns"):
+    if not fits or getattr(factory, "delivers", None) not in get_args(Delivers):
         raise ConfigError(
             f"adapter `{point.name}` of the package {package} is none: it lacks `delivers` or `Options`",
             f"install a version of {package} that fits this edge-bridge",

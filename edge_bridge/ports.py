@@ -13,6 +13,9 @@ from edge_bridge.domain.reading import Reading
 from edge_bridge.domain.signal import Report
 from edge_bridge.options import AdapterOptions
 
+Delivers = Literal["readings", "ecns", "programs"]
+"""What an adapter reads: a controller, an ECN source, or a share of released programs."""
+
 
 class Clock(Protocol):
     """The only source of time."""
@@ -25,9 +28,9 @@ class Clock(Protocol):
 
 
 class Adapter(Protocol):
-    """One controller or one PLM folder. It reads: it neither retries, nor judges, nor logs a loss."""
+    """One controller, PLM folder or program share. It reads: it neither retries, nor judges, nor logs a loss."""
 
-    delivers: ClassVar[Literal["readings", "ecns"]]
+    delivers: ClassVar[Delivers]
     options: AdapterOptions
 
     def connect(self) -> AbstractAsyncContextManager[AsyncIterator[Report]]:
@@ -41,7 +44,7 @@ class Adapter(Protocol):
 class AdapterFactory(Protocol):
     """What an entry point `edge_bridge.adapters` names: checks its options, touches nothing outside."""
 
-    delivers: ClassVar[Literal["readings", "ecns"]]
+    delivers: ClassVar[Delivers]
     Options: ClassVar[type[AdapterOptions]]
 
     def __call__(self, name: str, options: Mapping[str, Any], clock: Clock) -> Adapter:
@@ -188,6 +191,7 @@ __all__ = [
     "Browses",
     "Clock",
     "Command",
+    "Delivers",
     "Entry",
     "Look",
     "Outbox",

@@ -93,7 +93,7 @@ class Supervisor:
 
     async def _read(self, name: str, adapter: Adapter, attempt: _Attempt) -> None:
         async with adapter.connect() as reports:
-            if adapter.delivers == "ecns":
+            if adapter.delivers != "readings":
                 await self._say(name, AdapterBack(name, self._clock.now()))
             async for report in reports:
                 if _ending():

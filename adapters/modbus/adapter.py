@@ -26,7 +26,7 @@ Answers = dict[str, tuple[int, ...]]
 class ModbusAdapter:
     """Reads one PLC over Modbus TCP. It never writes: no function code but 1 to 4 can leave it."""
 
-    delivers: ClassVar[Literal["readings", "ecns"]] = "readings"
+    delivers: ClassVar[Literal["readings"]] = "readings"
     Options: ClassVar[type[ModbusOptions]] = ModbusOptions
 
     def __init__(self, name: str, options: Mapping[str, Any], clock: Clock) -> None:

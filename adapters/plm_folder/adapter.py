@@ -10,13 +10,13 @@ from typing import Any, ClassVar, Literal
 
 import structlog
 
-from adapters.plm_folder.blocking import BlockingCalls
 from adapters.plm_folder.folder import Folder
 from adapters.plm_folder.options import PlmFolderOptions
 from adapters.plm_folder.reading import read_file
 from adapters.plm_folder.session import TICK_SECONDS, PlmReport, Session
 from adapters.plm_folder.unreadable import Unreadable
 from adapters.plm_folder.watch import inotify, is_network
+from edge_bridge.blocking import BlockingCalls
 from edge_bridge.domain.ecn import EcnDraft
 from edge_bridge.errors import AdapterError, ConfigError
 from edge_bridge.options import read_options
@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 class PlmFolderAdapter:
     """One PLM folder. Delivers EcnNotice, FileRejected and one ScanDone per connection."""
 
-    delivers: ClassVar[Literal["readings", "ecns"]] = "ecns"
+    delivers: ClassVar[Literal["ecns"]] = "ecns"
     Options: ClassVar[type[PlmFolderOptions]] = PlmFolderOptions
     watch = staticmethod(inotify)
 
@@ -39,7 +39,7 @@ class PlmFolderAdapter:
         self.name = name
         self.options = read_options(PlmFolderOptions, options)
         self._clock = clock
-        self._calls = BlockingCalls()
+        self._calls = BlockingCalls(Unreadable)
         copies = self.options.quarantine
         if copies is not None and os.path.normpath(copies / name) == os.path.normpath(self.options.path):
             raise ConfigError("copies of unreadable files would land in `path`", "choose another", key=("quarantine",))

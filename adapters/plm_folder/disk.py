@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeVar, TypeVarTuple
 
-from adapters.plm_folder.blocking import BlockingCalls
 from adapters.plm_folder.folder import Folder, Held, Signature
+from edge_bridge.blocking import BlockingCalls
 
 Arguments = TypeVarTuple("Arguments")
 Result = TypeVar("Result")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from functools import partial
 
-from adapters.plm_folder.blocking import in_thread
 from adapters.plm_folder.folder import Held, shown
 from adapters.plm_folder.options import PlmFolderOptions
 from adapters.plm_folder.quarantine import Quarantine
 from adapters.plm_folder.reading import read_file
 from adapters.plm_folder.unreadable import Unreadable
+from edge_bridge.blocking import in_thread
 from edge_bridge.domain.instant import Stamp
 from edge_bridge.domain.signal import EcnNotice, FileRejected
 
@@ -28,7 +28,7 @@ class Intake:
         """Return the ECNs of a file. Raises Unreadable."""
         read = partial(read_file, held.data, self._options, settled=settled)
         if len(held.data) > _LARGE:
-            ecns = await in_thread(read)
+            ecns = await in_thread(read, expected=Unreadable)
         else:
             ecns = read()
         return EcnNotice(self._source, at, shown(name), digest, ecns)

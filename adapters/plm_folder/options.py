@@ -14,14 +14,9 @@ from pydantic import BeforeValidator, Field, field_validator
 
 from adapters.plm_folder.columns import Column
 from edge_bridge.domain.ecn import Status
-from edge_bridge.options import FilePath, SourceOptions
+from edge_bridge.options import FilePath, SourceOptions, one_or_more
 
-
-def _one_or_more(value: object) -> object:
-    return (value,) if isinstance(value, str) else value
-
-
-Names = Annotated[tuple[str, ...], BeforeValidator(_one_or_more), Field(min_length=1)]
+Names = Annotated[tuple[str, ...], BeforeValidator(one_or_more), Field(min_length=1)]
 
 
 class PlmFolderOptions(SourceOptions):

@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from adapters.plm_folder.blocking import BlockingCalls
 from adapters.plm_folder.complete import SETTLING, Settling
 from adapters.plm_folder.disk import Disk
 from adapters.plm_folder.first_scan import FirstScan
@@ -15,6 +14,7 @@ from adapters.plm_folder.folder import Folder, Held, Signature
 from adapters.plm_folder.intake import Intake, sha256
 from adapters.plm_folder.options import PlmFolderOptions
 from adapters.plm_folder.unreadable import NEVER_BETTER, Unreadable
+from edge_bridge.blocking import BlockingCalls
 from edge_bridge.domain.instant import MINUTE, SECOND, Milliseconds
 from edge_bridge.domain.signal import EcnNotice, FileRejected, ScanDone
 from edge_bridge.errors import AdapterError

@@ -77,6 +77,10 @@ def _summary(found: Config) -> dict[str, object]:
             for m in plant.machines.values()
         ],
         "sources": [{"id": s.id, "name": s.name, "kind": found.adapters[s.id].kind} for s in plant.sources.values()],
+        "shares": [
+            {"id": s.id, "name": s.name, "machines": s.machines, "kind": found.adapters[s.id].kind}
+            for s in plant.shares.values()
+        ],
         "routes": len(plant.routes),
         "parties": [{"id": p.id, "cards": p.cards, "areas": p.areas} for p in plant.parties.values()],
     }
@@ -90,8 +94,8 @@ def _show(found: Config, language: str) -> None:
     ]
     if machines:
         output.print_table(("machine", "name", "area", "kind", "every", "judged"), machines, language=language)
-    if plant.sources:
-        sources = [(source.id, source.name, found.adapters[source.id].kind) for source in plant.sources.values()]
+    if plant.folders:
+        sources = [(source.id, source.name, found.adapters[source.id].kind) for source in plant.folders.values()]
         output.print_table(("source", "name", "kind"), sources, language=language)
     output.print_table(
         ("party", "cards", "areas"), [_party(party, language) for party in plant.parties.values()], language=language

@@ -7,14 +7,14 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from edge_bridge.domain.plant import Judge, Machine, Source
+from edge_bridge.domain.plant import Judge, Machine, Share, Source
 from edge_bridge.domain.version import VersionRule
 from edge_bridge.errors import ConfigError, ConfigErrors
-from edge_bridge.options import IDENTIFIER, AdapterOptions, ControllerOptions
+from edge_bridge.options import IDENTIFIER, AdapterOptions, ControllerOptions, ShareOptions
 from edge_bridge.plugins import Plugins
-from edge_bridge.ports import Adapter, AdapterFactory, Clock
+from edge_bridge.ports import Adapter, AdapterFactory, Clock, Delivers
 from edge_bridge.strict_yaml import Section, load, yaml_files
 
 RESERVED = "gateway"  # the gateway's own events use it in place of an adapter's id
@@ -26,7 +26,7 @@ class AdapterConfig:
 
     id: str
     kind: str
-    delivers: Literal["readings", "ecns"]
+    delivers: Delivers
     section: Section = field(repr=False, compare=False)
     options: AdapterOptions
     digest: str
@@ -135,6 +135,14 @@ def machine(adapter: AdapterConfig) -> Machine:
         exact_names=options.names == "exact",
         rule=rule,
     )
+
+
+def share(adapter: AdapterConfig, machines: Mapping[str, str]) -> Share:
+    """Return what the ledger needs to know of a program share. machines: id by id or name, case-folded."""
+    options = adapter.options
+    named = options.machines if isinstance(options, ShareOptions) else ()
+    ids = tuple(dict.fromkeys(machines.get(name.strip().casefold(), name) for name in named))
+    return Share(adapter.id, options.name or adapter.id, ids)
 
 
 def source(adapter: AdapterConfig) -> Source:

@@ -12,12 +12,12 @@ from typing import Literal, TypeVar
 from edge_bridge import strict_yaml
 from edge_bridge.config import adapters as adapter_files
 from edge_bridge.config.adapters import AdapterConfig, Surroundings
-from edge_bridge.config.routes import Names, dead_routes, machine_problems, read_routes
+from edge_bridge.config.routes import Names, dead_routes, machine_problems, read_routes, share_problems
 from edge_bridge.config.settings import MqttOptions, StoreOptions
 from edge_bridge.config.site import SiteOptions, party_doubts, site_values
 from edge_bridge.domain.plant import Plant, Route
 from edge_bridge.errors import ConfigError, ConfigErrors
-from edge_bridge.options import read_options
+from edge_bridge.options import ShareOptions, read_options
 from edge_bridge.plugins import Plugins, find
 from edge_bridge.ports import Clock
 from edge_bridge.strict_yaml import ENTRIES, Section, load_list
@@ -126,6 +126,9 @@ class _Reading:
                 found[one.id] = one
                 self.sections.append(one.section)
         self.problems += _same_names(found)
+        names = _names(found, adapter_files.files(self.folder))
+        for share in (one for one in found.values() if isinstance(one.options, ShareOptions)):
+            self.problems += share_problems(share, names)
         return found
 
     def routes(self, built: Mapping[str, AdapterConfig]) -> tuple[Route, ...]:
@@ -142,11 +145,14 @@ class _Reading:
     def config(self, site: SiteOptions, built: Mapping[str, AdapterConfig], routes: tuple[Route, ...]) -> Config:
         machines = {a.id: adapter_files.machine(a) for a in built.values() if a.delivers == "readings"}
         sources = {a.id: adapter_files.source(a) for a in built.values() if a.delivers == "ecns"}
+        named = _names(built, ()).machines
+        shares = {a.id: adapter_files.share(a, named) for a in built.values() if a.delivers == "programs"}
         plant = Plant(
             site=site.site,
             gateway=site.gateway,
             machines=machines,
             sources=sources,
+            shares=shares,
             routes=routes,
             parties=site.plant_parties(),
             limit=site.limit,
@@ -217,10 +223,10 @@ class _Reading:
 def _names(built: Mapping[str, AdapterConfig], files: tuple[Path, ...]) -> Names:
     """Return what routes may call machines; a file that could not be read still gives its id, to spare a second error."""
     machines = {file.stem.casefold(): file.stem for file in files}
-    sources = frozenset(adapter.id for adapter in built.values() if adapter.delivers == "ecns")
+    sources = frozenset(adapter.id for adapter in built.values() if adapter.delivers != "readings")
     for adapter in built.values():
-        if adapter.delivers == "readings" and adapter.options.name:
-            machines[adapter.options.name.strip().casefold()] = adapter.id
+        if adapter.delivers == "readings":
+            machines |= {name.strip().casefold(): adapter.id for name in (adapter.id, adapter.options.name) if name}
     return Names({name: machine for name, machine in machines.items() if machine not in sources}, sources)
 
 

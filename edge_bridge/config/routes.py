@@ -10,11 +10,12 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from edge_bridge.config.adapters import AdapterConfig
 from edge_bridge.domain.plant import Route
 from edge_bridge.domain.routing import TEMPLATE_FIELDS
 from edge_bridge.domain.version import Match, Scheme
 from edge_bridge.errors import ConfigError
-from edge_bridge.options import Duration, Options, YesNo, read_options
+from edge_bridge.options import Duration, Options, ShareOptions, YesNo, read_options
 from edge_bridge.strict_yaml import ENTRIES, Key, Section
 
 
@@ -108,10 +109,19 @@ def machine_problems(section: Section, names: Names) -> Iterator[ConfigError]:
                 yield ConfigError(*_unknown_machine(name, names), key=key, where=section.where(key))
 
 
+def share_problems(share: AdapterConfig, names: Names) -> Iterator[ConfigError]:
+    """Yield a problem for each machine that a program share names and that is none."""
+    assert isinstance(share.options, ShareOptions)
+    for name in share.options.machines:
+        if name.strip().casefold() not in names.machines:
+            key: Key = ("machines",)
+            yield ConfigError(*_unknown_machine(name, names), key=key, where=share.section.where(key))
+
+
 def _unknown_machine(name: str, names: Names) -> tuple[str, str]:
     if name in names.sources:
         return (
-            f"`machines`: {name!r} is an ECN source, not a machine",
+            f"`machines`: {name!r} is a folder, not a machine",
             "name a machine's file in adapters/, or its `name:`",
         )
     ids = sorted(set(names.machines.values()))

@@ -100,10 +100,10 @@ class Board:
         if card is not None:
             self._clear(card, cause)
 
-    def clear_program(self, machine: str, program: str, cause: str | None) -> None:
-        """Clear every card about a program on a machine: its requirement was met or is gone."""
+    def clear_program(self, machine: str, program: str, cause: str | None, *, but: Kind | None = None) -> None:
+        """Clear every card about a program on a machine, `but` one kind: its requirement was met or is gone."""
         for card in self._books.cards_of(machine):
-            if card.program == program:
+            if card.program == program and card.kind is not but:
                 self._clear(card, cause)
 
     def clear_machine(self, machine: str, cause: str | None) -> None:

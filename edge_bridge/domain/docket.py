@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edge_bridge.domain.agenda import Duty
+from edge_bridge.domain.availability import STAGE, Availability
 from edge_bridge.domain.board import Board, demand_facts
 from edge_bridge.domain.books import Books
 from edge_bridge.domain.card import Kind
@@ -26,9 +27,10 @@ OLD = (Comparison.OLDER, Comparison.OTHER)
 class Docket:
     """Obligations on the books."""
 
-    def __init__(self, books: Books, board: Board) -> None:
+    def __init__(self, books: Books, board: Board, availability: Availability) -> None:
         self._books = books
         self._board = board
+        self._availability = availability
 
     def open(self, demand: Demand, ecn: Ecn, unmet_since: Milliseconds | None, cause: str | None) -> None:
         """Open an obligation: due = max(release, arrival) + limit, fixed from now on."""
@@ -50,7 +52,7 @@ class Docket:
             release=release,
             time_quality=ecn.time_quality,
             late_arrival=ecn.late_arrival,
-            stages=ecn.stages,
+            stages=ecn.stages if (ready := self._availability.since(demand)) is None else ecn.stages | {STAGE: ready},
         )
         if (exposed := self._exposure(obligation, books.now)) > 0:
             obligation = replace(obligation, exposure=exposed, counted=books.now.utc)
@@ -157,7 +159,7 @@ class Docket:
     def _stages(self, obligation: Obligation, trigger: Trigger, at: Stamp) -> dict[str, int]:
         """Return the ECN's stages as they are known by now; the last one is the program on the machine."""
         ecn = self._books.state.ecn.get(obligation.ecn)
-        stages = dict(ecn.stages) if ecn is not None else dict(obligation.stages)
+        stages = obligation.stages | (ecn.stages if ecn is not None else {})
         return stages | {"loaded": max(at.utc, obligation.t0)} if trigger is Trigger.MATCHED else stages
 
     @staticmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -16,6 +17,9 @@ from edge_bridge.domain.version import Comparison, Extractor
 
 NAMING = ("main_program", "active_program", "called")
 """The fields of a reading that name the judged programs: when one cannot be read, nothing is known to be gone."""
+
+
+NO_MASTERS: Mapping[str, str] = {}
 
 
 class Blind(StrEnum):
@@ -114,9 +118,18 @@ def settled(binding: Binding) -> bool:
 
 
 def assess(
-    reading: Reading, machine: Machine, binding: Binding, demand: Demand, newest: str | None = None
+    reading: Reading,
+    machine: Machine,
+    binding: Binding,
+    demand: Demand,
+    newest: str | None = None,
+    masters: Mapping[str, str] = NO_MASTERS,
 ) -> Assessment:
-    """Say what a fresh reading shows of the demanded program. `newest`: the newest released version, for the top."""
+    """Say what a fresh reading shows of the demanded program.
+
+    newest: the newest released version, for the top. masters: digest → version of the program as it lies on its shares;
+    a digest that is among them is evidence of that version.
+    """
     judged = judged_programs(reading, machine)
     if demand.key not in judged:
         unreadable = not judged and any(fault.field in NAMING for fault in reading.faults)
@@ -125,12 +138,29 @@ def assess(
     candidates = [e for e in reading.evidence if _belongs(e, demand.key, selected, machine)]
     usable = [e for e in candidates if e.program is not None or e.bound or binding.ran or e.field in binding.bound]
     digests = [e for e in usable if e.extractor is Extractor.DIGEST]
-    version = _version(demand, [e for e in usable if e.extractor is not Extractor.DIGEST], newest)
+    versions = [said for e in usable if (said := _versioned(e, masters)) is not None]
+    version = _version(demand, versions, newest)
     if version.blind is Blind.NO_EXTRACTOR and len(usable) < len(candidates):
         version = replace(version, blind=Blind.UNBOUND)
-    if demand.sha256 is None or version.wrong:
+    if version.wrong:
         return version
+    if demand.sha256 is None:
+        return replace(version, edited=version.matches and _differs(digests, masters, version.seen, demand))
     return _content(demand, digests, version)
+
+
+def _versioned(evidence: Evidence, masters: Mapping[str, str]) -> Evidence | None:
+    """A digest says a version only where a program with that content lies on a share, under one version alone."""
+    if evidence.extractor is not Extractor.DIGEST:
+        return evidence
+    version = masters.get(evidence.value)
+    return None if version is None else replace(evidence, value=version, raw=evidence.value)
+
+
+def _differs(digests: list[Evidence], masters: Mapping[str, str], seen: str | None, demand: Demand) -> bool:
+    """Tell whether the machine's content is none of those that lie on a share under the version it shows."""
+    same = {digest for digest, version in masters.items() if seen and demand.rule.same(version, seen)}
+    return bool(same and digests) and digests[0].value not in same
 
 
 def _belongs(evidence: Evidence, key: str, selected: str | None, machine: Machine) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import islice
 
 from edge_bridge.domain.agenda import Duty
+from edge_bridge.domain.availability import Availability
 from edge_bridge.domain.board import Board
 from edge_bridge.domain.books import Books, Texts, no_texts
 from edge_bridge.domain.card import Kind
@@ -27,6 +28,8 @@ from edge_bridge.domain.signal import (
     EcnNotice,
     FileRejected,
     Incident,
+    ProgramFound,
+    ProgramGone,
     Remark,
     ScanDone,
     Signal,
@@ -49,10 +52,11 @@ class Ledger:
         self.doing: tuple[Duty, str] | None = None  # the duty at work: after an exception, the one that met it
         self.excused: frozenset[tuple[Duty, str]] = frozenset()  # duties that met a defect before: not tried again
         self.board = Board(self.books)
-        self.docket = Docket(self.books, self.board)
+        self.availability = Availability(self.books)
+        self.docket = Docket(self.books, self.board, self.availability)
         self.register = Register(self.books, self.docket, self.board)
         self.warner = Warner(self.books, self.board)
-        self.watch = Watch(self.books, self.register, self.docket, self.warner)
+        self.watch = Watch(self.books, self.register, self.docket, self.warner, self.availability)
         self.floor = Floor(self.books, self.watch, self.docket, self.board)
         self.cards = IntakeCards(self.books, self.board)
         self.intake = Intake(self.books, self.register, self.watch, self.cards)
@@ -78,8 +82,14 @@ class Ledger:
                 self.intake.take(signal)
             case FileRejected():
                 self.intake.reject(signal)
+            case ScanDone() if signal.source in self.books.plant.shares:
+                self.availability.scan_done(signal)
             case ScanDone():
                 self.intake.scan_done(signal)
+            case ProgramFound():
+                self.availability.found(signal)
+            case ProgramGone():
+                self.availability.gone(signal)
             case AdapterLost():
                 self._lost(signal)
             case AdapterBack():
@@ -144,9 +154,10 @@ class Ledger:
         for id_ in plant.machines:
             if id_ not in books.state.machine:
                 books.state.machine[id_] = MachineState(id_, now)
-        for id_ in plant.sources:
+        for id_ in plant.folders:
             if id_ not in books.state.source:
                 books.state.source[id_] = SourceState(id_, now)
+        self.availability.configure()
         removed = [id_ for id_ in books.state.machine if id_ not in plant.machines]
         self.rerouting.reroute(removed)
         for id_ in removed:
@@ -154,7 +165,7 @@ class Ledger:
             del books.state.machine[id_]
             books.latest.pop(id_, None)
             books.touched.add(id_)
-        for source in [s for s in books.state.source.values() if s.id not in plant.sources and s.lost is not None]:
+        for source in [s for s in books.state.source.values() if s.id not in plant.folders and s.lost is not None]:
             books.state.source[source.id] = replace(source, lost=None, error="")
             self.board.clear(source.id, Kind.SOURCE_LOST)
         for id_ in plant.machines:
@@ -172,7 +183,7 @@ class Ledger:
             self.floor.lost(signal)
             return
         source = books.state.source.get(signal.adapter)
-        if source is None or source.lost is not None or source.id not in books.plant.sources:
+        if source is None or source.lost is not None or source.id not in books.plant.folders:
             return
         books.state.source[source.id] = replace(source, lost=signal.at, error=signal.error)
         data = {"source": source.id, "since": to_text(signal.at.utc), "error": signal.error}
@@ -182,6 +193,7 @@ class Ledger:
 
     def _back(self, signal: AdapterBack) -> None:
         books = self.books
+        self.availability.connected(signal.adapter)
         source = books.state.source.get(signal.adapter)
         if source is None or source.lost is None:
             return

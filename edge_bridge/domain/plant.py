@@ -47,6 +47,19 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """A folder of released NC programs. machines: those that load from it; none: all of the plant."""
+
+    id: str
+    name: str = ""
+    machines: tuple[str, ...] = ()
+
+    def serves(self, machine: str) -> bool:
+        """Tell whether a machine loads its programs from here."""
+        return not self.machines or machine in self.machines
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """Finds programs and machines for an item when the ECN does not name them.
 
@@ -97,6 +110,7 @@ class Plant:
     gateway: str
     machines: Mapping[str, Machine] = field(default_factory=dict)
     sources: Mapping[str, Source] = field(default_factory=dict)
+    shares: Mapping[str, Share] = field(default_factory=dict)
     routes: tuple[Route, ...] = ()
     parties: Mapping[str, Party] = field(default_factory=dict)
     limit: Milliseconds = 15 * MINUTE
@@ -104,3 +118,8 @@ class Plant:
     unreachable_after: Milliseconds = 10 * MINUTE
     escalate_after: Milliseconds = 15 * MINUTE
     repeat_every: Milliseconds = 4 * HOUR
+
+    @property
+    def folders(self) -> Mapping[str, Source | Share]:
+        """Everything that is a folder to be read, ECN sources and program shares: what can be lost and come back."""
+        return {**self.sources, **self.shares}

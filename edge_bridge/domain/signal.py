@@ -8,7 +8,7 @@ from typing import Any
 from edge_bridge.domain.ecn import EcnDraft
 from edge_bridge.domain.event import EventType
 from edge_bridge.domain.instant import Milliseconds, Stamp
-from edge_bridge.domain.reading import Reading
+from edge_bridge.domain.reading import Evidence, Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class FileRejected:
 
 @dataclass(frozen=True, slots=True)
 class ScanDone:
-    """Everything that lay in the source's folder at connect has been delivered."""
+    """Everything that lay in the folder of a source or share at connect has been delivered."""
 
     source: str
     at: Stamp
@@ -44,8 +44,32 @@ class ScanDone:
 
 
 @dataclass(frozen=True, slots=True)
+class ProgramFound:
+    """A complete NC program on a share, new or changed: its path below the share, its name, and what says its version.
+
+    digest: SHA-256 of the normalised text, or None when it was not read whole.
+    """
+
+    share: str
+    at: Stamp
+    file: str
+    program: str
+    evidence: tuple[Evidence, ...] = ()
+    digest: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramGone:
+    """A program is not on its share any more."""
+
+    share: str
+    at: Stamp
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
 class AdapterLost:
-    """A machine or source cannot be read: since `at`, with the reason in words."""
+    """A machine, source or share cannot be read: since `at`, with the reason in words."""
 
     adapter: str
     at: Stamp
@@ -54,7 +78,7 @@ class AdapterLost:
 
 @dataclass(frozen=True, slots=True)
 class AdapterBack:
-    """A source can be read again. A machine is back with its first good reading, not with this."""
+    """A source or share can be read again. A machine is back with its first good reading, not with this."""
 
     adapter: str
     at: Stamp
@@ -109,5 +133,5 @@ class Tick:
     at: Stamp
 
 
-Report = Reading | EcnNotice | FileRejected | ScanDone
+Report = Reading | EcnNotice | FileRejected | ScanDone | ProgramFound | ProgramGone
 Signal = Report | AdapterLost | AdapterBack | Acknowledge | Waive | Incident | Remark | Tick

@@ -11,7 +11,7 @@ from edge_bridge.domain.ecn import Ecn
 from edge_bridge.domain.instant import Milliseconds, Stamp
 from edge_bridge.domain.kept import Kept
 from edge_bridge.domain.obligation import Obligation
-from edge_bridge.domain.reading import Reading
+from edge_bridge.domain.reading import Evidence, Reading
 from edge_bridge.domain.routing import Demand
 
 
@@ -98,7 +98,7 @@ class MachineState:
 
 @dataclass(frozen=True, slots=True)
 class SourceState:
-    """What is known of one ECN source: first configured, first scan done, lost since."""
+    """What is known of one ECN source or program share: first configured, first scan done, lost since."""
 
     id: str
     configured: Stamp
@@ -121,6 +121,18 @@ class FileMemory:
     at: Stamp
     unknown: dict[str, str] = field(default_factory=dict)
     rejected: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Available:
+    """A program that lies ready on a share; `since` is when this content was first seen there."""
+
+    share: str
+    file: str
+    program: str
+    since: Stamp
+    evidence: tuple[Evidence, ...] = ()
+    digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +161,7 @@ KINDS: Mapping[str, type[Any]] = {
     "machine": MachineState,
     "source": SourceState,
     "file": FileMemory,
+    "available": Available,
     "known": Known,
     "command": CommandAnswer,
 }
@@ -165,6 +178,7 @@ class State:
     machine: Kept[MachineState] = field(default_factory=Kept)
     source: Kept[SourceState] = field(default_factory=Kept)
     file: Kept[FileMemory] = field(default_factory=Kept)
+    available: Kept[Available] = field(default_factory=Kept)
     known: Kept[Known] = field(default_factory=Kept)
     command: Kept[CommandAnswer] = field(default_factory=Kept)
 

@@ -114,6 +114,10 @@ class VersionRule:
             return Comparison.AHEAD
         return Comparison.MATCH if self.match is Match.AT_LEAST else Comparison.OTHER
 
+    def same(self, one: str, other: str) -> bool:
+        """Tell whether two versions are the same one, whatever is newer."""
+        return self.compare(one, other) is Comparison.MATCH
+
 
 def _dotted(text: str) -> Key:
     """Order each dotted part by number when it is one, else by text: `A.10 > A.9`; numbers sort before words."""

@@ -32,9 +32,13 @@ class Warner:
         """Tell whether a mismatch was there before anybody watched: then it is on the summary card only."""
         return self._baselines.covers(requirement, seen)
 
-    def met(self, demand: Demand) -> None:
-        """Clear what was shown about a program: it is the required one."""
-        self._board.clear_program(demand.machine, demand.key, None)
+    def met(self, requirement: Requirement, found: Assessment) -> None:
+        """Clear what was shown about a program: it is the required one. Its content may still be another than its share's."""
+        demand = requirement.demand
+        kept = Kind.EDITED_ON_MACHINE if found.edited else None
+        self._board.clear_program(demand.machine, demand.key, None, but=kept)
+        if found.edited:
+            self._raise(Kind.EDITED_ON_MACHINE, requirement, found)
 
     def wrong(self, requirement: Requirement, found: Assessment, reading: Reading, early: bool) -> None:
         """Show a known mismatch. early: it is the version of an ECN not yet in effect, or newer than any released."""

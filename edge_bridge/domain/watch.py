@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import replace
 
 from edge_bridge.domain.agenda import Duty
+from edge_bridge.domain.availability import Availability
 from edge_bridge.domain.books import Books
 from edge_bridge.domain.docket import Docket
 from edge_bridge.domain.event import EventType
@@ -25,8 +26,11 @@ START_GRACE = 30_000  # after a start, what fell due waits for each machine's fi
 class Watch:
     """Readings against the register."""
 
-    def __init__(self, books: Books, register: Register, docket: Docket, warner: Warner) -> None:
+    def __init__(
+        self, books: Books, register: Register, docket: Docket, warner: Warner, availability: Availability
+    ) -> None:
         self._books = books
+        self._availability = availability
         self._register = register
         self._docket = docket
         self._warner = warner
@@ -78,9 +82,11 @@ class Watch:
         """Say what a reading shows of one requirement."""
         demand = requirement.demand
         binding = self._books.state.machine[machine.id].binding
-        found = assess(reading, machine, binding, demand)
+        masters = self._availability.masters(machine, demand.key)
+        found = assess(reading, machine, binding, demand, masters=masters)
         if found.comparison is Comparison.AHEAD:  # newer than required here, but perhaps released for another machine
-            found = assess(reading, machine, binding, demand, self._register.newest(demand.key, demand.rule))
+            newest = self._register.newest(demand.key, demand.rule)
+            found = assess(reading, machine, binding, demand, newest, masters)
         return found
 
     def _fresh(self, machine: str) -> Reading | None:
@@ -127,7 +133,7 @@ class Watch:
         for obligation in self._books.obligations_on(requirement.key):
             if obligation.demand.same_need(demand):
                 self._docket.match(obligation, found, reading)
-        self._warner.met(demand)
+        self._warner.met(self._books.state.requirement[requirement.key], found)
 
     def _wrong(self, requirement: Requirement, machine: Machine, found: Assessment, reading: Reading) -> None:
         key = requirement.key

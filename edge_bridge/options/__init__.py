@@ -1,7 +1,14 @@
 """Typed settings: the types a technician's values may have, and errors that name file, line, column and the fix."""
 
 from edge_bridge.options.judging import missing_program
-from edge_bridge.options.models import AdapterOptions, ControllerOptions, ExtractorOptions, Options, SourceOptions
+from edge_bridge.options.models import (
+    AdapterOptions,
+    ControllerOptions,
+    ExtractorOptions,
+    Options,
+    ShareOptions,
+    SourceOptions,
+)
 from edge_bridge.options.reading import Model, explain, read_options
 from edge_bridge.options.values import (
     IDENTIFIER,
@@ -16,6 +23,7 @@ from edge_bridge.options.values import (
     YesNo,
     duration_text,
     milliseconds,
+    one_or_more,
     size_in_bytes,
     size_text,
 )
@@ -33,6 +41,7 @@ __all__ = [
     "Options",
     "Pattern",
     "Secret",
+    "ShareOptions",
     "Size",
     "SourceOptions",
     "TimeZone",
@@ -41,6 +50,7 @@ __all__ = [
     "explain",
     "milliseconds",
     "missing_program",
+    "one_or_more",
     "read_options",
     "size_in_bytes",
     "size_text",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from edge_bridge.domain.version import Extractor, Match, Scheme
-from edge_bridge.options.values import Duration, Pattern, TimeZone
+from edge_bridge.options.values import Duration, Pattern, TimeZone, one_or_more
 
 
 class Options(BaseModel):
@@ -115,6 +115,14 @@ class ControllerOptions(AdapterOptions):
                 known = ", ".join(word for word in Extractor if word in cls.extractors)
                 raise ValueError(f"`{entry.extractor}: …` cannot be read by this adapter → use one of {known}")
         return version
+
+
+class ShareOptions(AdapterOptions):
+    """What every file of a share of released programs may say."""
+
+    machines: Annotated[tuple[str, ...], BeforeValidator(one_or_more)] = Field(
+        (), description="the machines that load from it, by id or name; none: all"
+    )
 
 
 class SourceOptions(AdapterOptions):

@@ -113,6 +113,11 @@ def size_text(value: int) -> str:
     return f"{value / _SIZE_UNITS[unit]:g}{unit}"
 
 
+def one_or_more(value: object) -> object:
+    """Let one text stand for a list of one."""
+    return (value,) if isinstance(value, str) else value
+
+
 def _yes_or_no(value: object) -> object:
     if isinstance(value, bool):
         return value

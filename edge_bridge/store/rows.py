@@ -20,6 +20,7 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "machine": (),
     "source": (),
     "file": ("source",),
+    "available": (),
     "known": (),
     "observation": ("machine", "since"),
     "command": (),

@@ -14,7 +14,9 @@ from edge_bridge.errors import StoreError
 from edge_bridge.store.faults import StoreCorrupt
 
 APPLICATION_ID = 0x45444247  # "EDBG" in the file's header: `file` and we can tell whose database it is
-MIGRATIONS: Sequence[str] = ()  # SQL from version n+1 to n+2; schema.sql is always the newest, for new databases
+MIGRATIONS: Sequence[str] = (  # SQL from version n+1 to n+2; schema.sql is always the newest, for new databases
+    "CREATE TABLE available (key TEXT PRIMARY KEY, doc TEXT NOT NULL) STRICT;",
+)
 BUSY_TIMEOUT_MS = 5000
 
 MetaValue = str | int

@@ -96,6 +96,12 @@ CREATE TABLE file (
 ) STRICT;
 CREATE INDEX file_by_source ON file (source);
 
+-- Programs that lie ready on a share.
+CREATE TABLE available (
+    key TEXT PRIMARY KEY,
+    doc TEXT NOT NULL
+) STRICT;
+
 -- What was learnt of programs and versions.
 CREATE TABLE known (
     key TEXT PRIMARY KEY,

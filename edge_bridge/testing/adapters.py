@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from typing import Literal
 
 from edge_bridge.options import AdapterOptions
-from edge_bridge.ports import Report
+from edge_bridge.ports import Delivers, Report
 
 
 class ScriptedAdapter:
@@ -21,11 +20,11 @@ class ScriptedAdapter:
     def __init__(
         self,
         *script: Iterable[Report | BaseException] | BaseException,
-        delivers: Literal["readings", "ecns"] = "readings",
+        delivers: Delivers = "readings",
         farewell: Exception | None = None,
         deaf: int = 0,
     ) -> None:
-        self.delivers: Literal["readings", "ecns"] = delivers
+        self.delivers: Delivers = delivers
         self.options = AdapterOptions(adapter="scripted")
         self.connections = 0
         self.open = 0

@@ -17,7 +17,7 @@ import pytest
 from edge_bridge import plugins, strict_yaml
 from edge_bridge.clock import SystemClock
 from edge_bridge.errors import ConfigError, ConfigErrors
-from edge_bridge.options import AdapterOptions, ControllerOptions, SourceOptions
+from edge_bridge.options import AdapterOptions, ControllerOptions, ShareOptions, SourceOptions
 from edge_bridge.ports import Adapter, AdapterFactory
 from edge_bridge.strict_yaml import Section
 
@@ -72,13 +72,13 @@ def refused(factory: AdapterFactory, options: Mapping[str, Any]) -> list[ConfigE
 
 def test_the_shipped_adapters_are_found() -> None:
     """A suite over nothing would be green."""
-    assert {"opcua", "modbus", "plm_folder"} <= set(KINDS)
+    assert {"opcua", "modbus", "plm_folder", "nc_folder"} <= set(KINDS)
 
 
 def test_it_says_what_it_delivers_and_takes(factory: AdapterFactory) -> None:
     """Controllers share the controllers' options, ECN sources the sources'."""
-    expected = ControllerOptions if factory.delivers == "readings" else SourceOptions
-    assert issubclass(factory.Options, expected)
+    expected = {"readings": ControllerOptions, "ecns": SourceOptions, "programs": ShareOptions}
+    assert issubclass(factory.Options, expected[factory.delivers])
 
 
 def test_the_sample_is_valid(factory: AdapterFactory, sample: Section, kind: str) -> None:
@@ -181,7 +181,8 @@ def test_its_sample_shows_every_setting(factory: AdapterFactory, folder: Path) -
 
 def own(factory: AdapterFactory) -> list[str]:
     """Return the settings that this adapter adds to what every file may say, and the required ones."""
-    shared = set(AdapterOptions.model_fields) | set(ControllerOptions.model_fields) | set(SourceOptions.model_fields)
+    families = (AdapterOptions, ControllerOptions, SourceOptions, ShareOptions)
+    shared = {name for family in families for name in family.model_fields}
     fields = factory.Options.model_fields
     return [name for name, field in fields.items() if name not in shared or field.is_required()]
 

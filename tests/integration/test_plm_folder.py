@@ -18,10 +18,10 @@ import pytest
 import structlog
 
 from adapters.plm_folder.adapter import PlmFolderAdapter
-from adapters.plm_folder.blocking import BlockingCalls
 from adapters.plm_folder.folder import Folder, Held
 from adapters.plm_folder.session import PlmReport, Session
 from adapters.plm_folder.unreadable import Unreadable
+from edge_bridge.blocking import BlockingCalls
 from edge_bridge.domain.signal import EcnNotice, FileRejected, ScanDone
 from edge_bridge.errors import AdapterError
 from edge_bridge.testing.clock import ManualClock, settle
@@ -586,7 +586,7 @@ async def test_a_locked_file_is_refused_once_and_read_when_it_opens(folder: Path
     clock = clock_beside(folder)
     adapter = adapter_for(folder, clock, watch="poll")
     locked = LockedFolder(folder, adapter.options.file_name)
-    session = Session("plm", adapter.options, locked, clock, BlockingCalls(), polling=True)
+    session = Session("plm", adapter.options, locked, clock, BlockingCalls(Unreadable), polling=True)
     watched = Watching(folder, clock, session)
     await session.start()
     task = asyncio.create_task(watched.collect())

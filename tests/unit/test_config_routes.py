@@ -50,7 +50,7 @@ REFUSED = {
     "- match: {part: x}\n  machines: [lathe-70]": "2:14: `machines`: no machine 'lathe-70' → did you mean 'lathe-07'?",
     "- match: {part: x}\n  machines: [zzz]": "2:14: `machines`: no machine 'zzz' → known here: lathe-07",
     "- match: {part: x}\n  machines: [plm]": (
-        "2:14: `machines`: 'plm' is an ECN source, not a machine → name a machine's file in adapters/, or its `name:`"
+        "2:14: `machines`: 'plm' is a folder, not a machine → name a machine's file in adapters/, or its `name:`"
     ),
     "- match: {part: x}\n  program: '{prat}.MPF'": "2:3: `program`: no field {prat} (found '{prat}.MPF') → did you mean {part}?",
     "- match: {part: x}\n  version: '{zzz}'": (

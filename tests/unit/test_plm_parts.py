@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from adapters.plm_folder import quarantine as quarantine_module
 from adapters.plm_folder.adapter import PlmFolderAdapter
-from adapters.plm_folder.blocking import BlockingCalls
 from adapters.plm_folder.columns import COLUMNS, plain, usual_names
 from adapters.plm_folder.complete import Settling
 from adapters.plm_folder.dates import read_date
@@ -23,6 +22,7 @@ from adapters.plm_folder.quarantine import Quarantine, safe
 from adapters.plm_folder.unreadable import NEVER_BETTER, Unreadable
 from adapters.plm_folder.watch import file_system
 from edge_bridge import strict_yaml
+from edge_bridge.blocking import BlockingCalls
 from edge_bridge.domain.ecn import Status
 from edge_bridge.domain.instant import TimeQuality, to_text
 from edge_bridge.errors import AdapterError, ConfigError

@@ -1,0 +1,1 @@
+"""Released NC programs on a DNC or program share: what lies ready for the machines."""
