@@ -13,14 +13,16 @@ from adapters.opcua.decode import Layout, reading
 from adapters.opcua.layout import lay_out
 from adapters.opcua.nodes import Resolved, resolve
 from adapters.opcua.options import OpcUaOptions, check
+from adapters.opcua.probing import derived, seen
 from adapters.opcua.session import Access, Batches, Reads, Session, opened
 from adapters.opcua.values import Answer
+from adapters.opcua.walk import understood, walk
 from edge_bridge.domain.extract import ATTEMPTS, BELONG_TOGETHER, TORN
 from edge_bridge.domain.instant import Milliseconds
 from edge_bridge.domain.reading import Reading
 from edge_bridge.options import read_options
 from edge_bridge.pacing import Pace
-from edge_bridge.ports import Clock
+from edge_bridge.ports import Clock, Entry, Look
 
 RESOLVE_AGAIN: Milliseconds = 30_000  # a control that is starting publishes its nodes bit by bit
 _STALE = ("BadNodeIdUnknown", "BadNodeIdInvalid", "BadAttributeIdInvalid")
@@ -55,6 +57,37 @@ class OpcUaAdapter:
             aclosing(self._readings(session)) as readings,
         ):
             yield readings
+
+    async def probe(self) -> Look:
+        """Connect, read once, close. Raises what `connect` raises."""
+        took: dict[str, float] = {}
+        since = self._clock.now().boottime
+
+        def lap(step: str) -> None:
+            nonlocal since
+            now = self._clock.now().boottime
+            took[step], since = now - since, now
+
+        async with opened(self._access, self._clock) as session:
+            lap("connect")
+            plan = Plan(self.layout, self._namespace, session, self._clock)
+            await plan.answers()
+            lap("find the nodes")
+            answers = await plan.answers()
+            lap("read")
+            at = self._clock.now()
+            found = reading(self.layout, at, answers)
+        return Look(found, seen(self.layout, at, answers) + derived(found), took)
+
+    @asynccontextmanager
+    async def browse(self, start: str | None, depth: int) -> AsyncIterator[AsyncIterator[Entry]]:
+        """Enter = connected; iterate = what is below `start`, as it is found. Raises ConfigError for no node notation."""
+        reference = None if start is None else understood(start, self._namespace)
+        async with (
+            opened(self._access, self._clock) as session,
+            aclosing(walk(session, self._clock, reference, self._namespace, depth)) as entries,
+        ):
+            yield entries
 
     async def _readings(self, session: Session) -> AsyncGenerator[Reading, None]:
         plan = Plan(self.layout, self._namespace, session, self._clock)

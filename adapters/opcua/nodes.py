@@ -57,8 +57,12 @@ def browse_path(path: BrowsePath) -> ua.BrowsePath:
 def _translated(result: ua.BrowsePathResult) -> Resolved:
     if not result.StatusCode.is_good() or not result.Targets:
         return result.StatusCode.name if not result.StatusCode.is_good() else "BadNoMatch"
-    target = result.Targets[0].TargetId
-    return ua.NodeId(target.Identifier, target.NamespaceIndex, target.NodeIdType)
+    return plain(result.Targets[0].TargetId)
+
+
+def plain(node: ua.NodeId) -> ua.NodeId:
+    """Return a node id without the parts that an ExpandedNodeId adds: it is asked for, and compared, without them."""
+    return ua.NodeId(node.Identifier, node.NamespaceIndex, node.NodeIdType)
 
 
 def _by_uri(references: Sequence[NodeReference]) -> bool:

@@ -142,6 +142,28 @@ class Session:
                 results += await self._client.uaclient.translate_browsepaths_to_nodeids([path])
         return results
 
+    async def children(self, node: ua.NodeId, most: int) -> list[ua.ReferenceDescription]:
+        """Return what a node leads to by hierarchical references, `most` at the most; nothing when it is unknown."""
+        wanted = ua.BrowseDescription(
+            NodeId=node,
+            BrowseDirection=ua.BrowseDirection.Forward,
+            ReferenceTypeId=ua.NodeId(ua.Int32(ObjectIds.HierarchicalReferences)),
+            IncludeSubtypes=True,
+            NodeClassMask=ua.UInt32(0),
+            ResultMask=ua.UInt32(ua.BrowseResultMask.All),
+        )
+        request = ua.BrowseParameters(RequestedMaxReferencesPerNode=ua.UInt32(most), NodesToBrowse=[wanted])
+        found: list[ua.ReferenceDescription] = []
+        with self._explaining():
+            (result,) = await self._client.uaclient.browse(request)
+            found += result.References or []
+            while result.ContinuationPoint:
+                enough = len(found) >= most  # then the server may forget where it was: OPC 10000-4 5.9.3
+                following = ua.BrowseNextParameters(enough, [result.ContinuationPoint])
+                (result,) = await self._client.uaclient.browse_next(following)
+                found += [] if enough else result.References or []
+        return found[:most]
+
     async def close(self) -> None:
         """Free the session on the server; a server that does not answer cannot hold us up."""
         protocol = self._client.uaclient.protocol
