@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from edge_bridge.cli.desk import Desk, instant
 from edge_bridge.cli.identify import short_ids
 from edge_bridge.control import NotRunning
+from edge_bridge.domain.availability import Availability
+from edge_bridge.domain.books import Books
 from edge_bridge.domain.card import Card
 from edge_bridge.domain.ecn import Ecn
 from edge_bridge.domain.evidence import Assessment, assess, is_fresh, judged_programs
@@ -183,11 +186,18 @@ class Inquiry:
     def _assessment(self, demand: Demand, sight: Sight) -> Assessment | None:
         if sight.machine is None or sight.kept is None or sight.reading is None:
             return None
-        found = assess(sight.reading, sight.machine, sight.kept.binding, demand)
+        masters = self._availability.masters(sight.machine, demand.key)
+        found = assess(sight.reading, sight.machine, sight.kept.binding, demand, masters=masters)
         if found.comparison is Comparison.AHEAD:  # newer than required here, but perhaps released for another machine
             newest = self._register().register.newest(demand.key, demand.rule)
-            found = assess(sight.reading, sight.machine, sight.kept.binding, demand, newest)
+            found = assess(sight.reading, sight.machine, sight.kept.binding, demand, newest, masters)
         return found
+
+    @cached_property
+    def _availability(self) -> Availability:
+        """What lies on the shares gives a digest its version."""
+        rows = {"available": self._snapshot.rows("available")}
+        return Availability(Books(State.of(rows), self._desk.config.plant, self._desk.now, lambda: ""))
 
     def _register(self) -> Ledger:
         """Return a ledger of its own, made once: only it knows what is released on other machines."""

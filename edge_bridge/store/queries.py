@@ -56,7 +56,8 @@ class Snapshot:
     def find(self, kind: str, /, **columns: str | bool | int | None) -> dict[str, Any]:
         """Return the rows of a kind whose columns have these values, oldest first: `find("card", closed=False)`.
 
-        `key` and what rows.COLUMNS lists for the kind can be asked for. Raises StoreError.
+        `key` and what rows.COLUMNS lists for the kind can be asked for. A database that an older release has written, and
+        this one has not yet brought up to date, has no rows of the kinds that came since. Raises StoreError.
         """
         check_kind(kind)
         if unknown := columns.keys() - {"key", *COLUMNS[kind]}:
@@ -68,6 +69,8 @@ class Snapshot:
         # StrEnum values are bound as their text
         values = tuple(str(value) if isinstance(value, str) else value for value in columns.values())
         with in_plain_words(self.path):
+            if not self._connection.table_exists("main", kind):
+                return {}
             found = self._connection.execute(f'SELECT key, doc FROM "{kind}" WHERE {where} ORDER BY rowid', values)
             return {key: self._decode(kind, key, doc) for key, doc in found}
 

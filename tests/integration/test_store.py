@@ -16,7 +16,7 @@ import pytest
 
 from edge_bridge.domain.instant import Stamp
 from edge_bridge.errors import StoreError
-from edge_bridge.store import Store, schema, wal
+from edge_bridge.store import Snapshot, Store, schema, wal
 from tests.integration.store_samples import (
     KINDS,
     TODAY,
@@ -270,6 +270,8 @@ def test_the_first_schema_is_brought_to_the_newest(tmp_path: Path) -> None:
         newest = list(older.execute("SELECT name, sql FROM sqlite_schema ORDER BY name"))
         older.execute("DROP TABLE available")
         older.pragma("user_version", 1)
+    with Snapshot.open(path) as looked_at:
+        assert looked_at.rows("available") == {}, "a look before the update finds nothing of what came since"
     open_store(path).close()
     with closing(schema.connect(path)) as now:
         names = [name for name, _ in now.execute("SELECT name, sql FROM sqlite_schema ORDER BY name")]
