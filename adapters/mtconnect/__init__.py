@@ -1,0 +1,1 @@
+"""The MTConnect adapter: one machine as its agent shows it over HTTP."""
