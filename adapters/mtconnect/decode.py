@@ -43,19 +43,22 @@ class _Found:
     def take(self, found: Found, one: Observation | None) -> None:
         """Put one value where it belongs; one that cannot be used is a fault of its field only."""
         wanted = found.wanted
+        if found.id is None and not wanted.required:
+            return  # the profile knows more than this machine has
         raw, fault = _value(found, one)
         meaning = None if one is None or fault else self._take(wanted, one, raw)
         self.seen.append(Seen(wanted.feeds, one.place if one else wanted.text, raw, meaning, fault))
         if not fault:
             return
-        if one is not None or wanted.explicit:
+        if wanted.required:
             self.faults.append(Fault(wanted.feeds, fault))
-        if wanted.feeds == "test":
-            self.flags.append(None)
-        elif one is not None and wanted.feeds == "execution":
-            self.execution = Execution.UNKNOWN
-        elif one is not None and wanted.feeds == "mode":
-            self.mode = Mode.UNKNOWN  # None would say that this machine has no modes, and so is always in automatic
+        match wanted.feeds:
+            case "test":
+                self.flags.append(None)
+            case "execution":
+                self.execution = Execution.UNKNOWN if found.id else None
+            case "mode" if found.id:
+                self.mode = Mode.UNKNOWN  # None would say that this machine has no modes, and is always in automatic
 
     def _take(self, wanted: Wanted, one: Observation, raw: str | None) -> str | None:
         """Return what the value means, as text."""

@@ -106,7 +106,7 @@ def _parsed(data: bytes) -> Element:
             "answers with XML that brings a DTD or entities", "no agent does that: check `url`"
         ) from None
     except (ParseError, ValueError, LookupError) as error:
-        raise NotMtConnect(f"answers with XML that cannot be read ({error})", _AGENT_HINT) from None
+        raise NotMtConnect(f"answers with XML that cannot be read ({error})", "look at the agent's log") from None
     return root
 
 
@@ -236,7 +236,7 @@ def _local(one: Element) -> str:
 
 
 def _text(one: Element) -> str:
-    return "".join(one.itertext()).strip() if len(one) else (one.text or "").strip()
+    return " ".join(" ".join(one.itertext()).split()) if len(one) else (one.text or "").strip()
 
 
 def _number(text: str | None) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,12 +11,14 @@ from adapters.mtconnect.options import ItemsOptions, MtConnectOptions
 from edge_bridge.domain.version import Extractor
 from edge_bridge.options import ExtractorOptions, missing_program
 
+_READ_FOR = {"comment": Extractor.COMMENT, "header": Extractor.HEADER}
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """One value. feeds: a field of `items`, or `version` for a version variable. references: in the order of trying.
 
-    text: as configured. explicit: the site asked for it by name, so that its absence is a fault.
+    text: as configured. required: the site asked for it, or judging needs it, so that its absence is a fault.
     """
 
     feeds: str
@@ -24,7 +26,7 @@ class Wanted:
     references: tuple[ItemReference, ...]
     words: Mapping[str, object] = field(default_factory=dict)
     entry: ExtractorOptions | None = None
-    explicit: bool = True
+    required: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +52,12 @@ class Layout:
 
 def lay_out(machine: str, options: MtConnectOptions, given: Mapping[str, Any]) -> Layout:
     """Return the layout for a machine's settings. given: the site's own, which name data items that must be there."""
-    own = given.get("items") or {}
+    needed = missing_program(options.judge, ())
+    own = {*(given.get("items") or {}), *needed, "execution", "mode"}
     return Layout(
         machine=machine,
-        wanted=(*_items(options.items, own), *_variables(options.version)),
-        needed=missing_program(options.judge, ()),
+        wanted=(*_items(options, own), *_variables(options.version)),
+        needed=needed,
         judge=options.judge,
         extractors=options.version,
         device=options.device,
@@ -65,14 +68,19 @@ def lay_out(machine: str, options: MtConnectOptions, given: Mapping[str, Any]) -
     )
 
 
-def _items(items: ItemsOptions, own: Mapping[str, Any]) -> Iterator[Wanted]:
+def _items(options: MtConnectOptions, own: Collection[str]) -> Iterator[Wanted]:
+    """Yield the data items of the fields; remarks only where a version is looked for in them, or the site names them."""
+    used = {entry.extractor for entry in options.version}
     for name in ItemsOptions.model_fields:
-        value = getattr(items, name)
+        extractor = _READ_FOR.get(name.partition("_")[2])
+        if extractor is not None and extractor not in used and name not in own:
+            continue
+        value = getattr(options.items, name)
         for one in value if isinstance(value, tuple) else (value,):
             if one is not None:
                 references = tuple(parse(text) for text in one.item)
                 words = getattr(one, "map", {})
-                yield Wanted(name, " or ".join(one.item), references, words, explicit=name in own)
+                yield Wanted(name, " or ".join(one.item), references, words, required=name in own)
 
 
 def _variables(version: tuple[ExtractorOptions, ...]) -> Iterator[Wanted]:

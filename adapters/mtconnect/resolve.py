@@ -132,7 +132,7 @@ def _require_program(layout: Layout, found: Sequence[Found], mine: Sequence[Obse
         return
     programs = [one.place for one in mine if one.type == "Program"]
     wanted = " or ".join(layout.needed)
-    hint = _choose("items", programs) if programs else "let the agent's device file and its adapter have PROGRAM"
+    hint = f"name one under `items:`, of {', '.join(programs)}" if programs else "let the agent's device file and its adapter have PROGRAM"
     raise AdapterError(f"the agent shows no data item for {wanted}, which is judged", hint)
 
 

@@ -159,7 +159,7 @@ def _digests(matched: Mapping[str, File], said: Mapping[str, Observation]) -> It
     for name, file in matched.items():
         if file.signature and assets.is_sha256(file.signature):
             owner = said[name].value or ""
-            content = Content(owner, file.id, "", digest=file.signature, raw_digest=file.signature)
+            content = Content(owner, f"asset {file.id}", "", digest=file.signature, raw_digest=file.signature)
             yield from (replace(one, source_time=file.time) for one in from_digest([content]))
 
 

@@ -105,6 +105,8 @@ class SimulatedAgent:
                 while (await reader.readline()).strip():
                     pass
                 target = request.decode("latin-1").split(" ")[1]
+                if "interval=" in target:  # nothing more is asked on this connection: its end is all that can come
+                    asyncio.ensure_future(reader.read(1)).add_done_callback(lambda _: self._writers.discard(writer))
                 async for piece in self._answer(target):
                     writer.write(piece)
                     await writer.drain()
