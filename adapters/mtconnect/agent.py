@@ -76,6 +76,7 @@ class Agent:
     def __init__(self, client: httpx.AsyncClient, access: Access) -> None:
         self._client = client
         self._access = access
+        self._fresh = True  # nothing was asked yet, so that no connection can be a kept one
 
     @property
     def url(self) -> str:
@@ -176,7 +177,11 @@ class Agent:
         try:
             return await self._client.send(request, stream=True)
         except (httpx.RemoteProtocolError, httpx.ReadError):
+            if self._fresh:
+                raise
             return await self._client.send(request, stream=True)
+        finally:
+            self._fresh = False
 
     async def _body(self, response: httpx.Response) -> bytes:
         """Return an answer's bytes as they came, up to the limit."""
@@ -224,7 +229,7 @@ async def opened(access: Access) -> AsyncIterator[Agent]:
         verify=_trust(access), trust_env=False, limits=httpx.Limits(max_connections=1, max_keepalive_connections=1)
     )
     client = httpx.AsyncClient(
-        transport=transport, headers=_HEADERS, timeout=None, follow_redirects=False, trust_env=False
+        transport=transport, headers=_HEADERS, timeout=_limits(access), follow_redirects=False, trust_env=False
     )
     try:
         yield Agent(client, access)
@@ -234,6 +239,13 @@ async def opened(access: Access) -> AsyncIterator[Agent]:
                 await client.aclose()
         except (TimeoutError, *failure.ERRORS):
             pass  # it is gone already, or hangs: its socket is closed with the process's last word to it
+
+
+def _limits(access: Access) -> httpx.Timeout:
+    """Return httpx's own limits: none, for an answer is timed as a whole; but a handshake cancelled from outside leaves its
+    socket open, so connecting and handshake each have half of the time.
+    """
+    return httpx.Timeout(None, connect=access.timeout * 0.45 if access.url.startswith("https:") else None)
 
 
 def _trust(access: Access) -> ssl.SSLContext:

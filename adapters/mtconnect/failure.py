@@ -16,7 +16,8 @@ from edge_bridge.errors import AdapterError, RefusedError
 ERRORS = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, TimeoutError)
 """What httpx raises when an agent cannot be reached, goes away, or answers nonsense."""
 
-_ADAPTER_PORT = "check the port: an agent often listens on 5000; 7878 is where an agent's own adapter listens"
+_ADAPTER_PORT = "check the port: agents often listen on 5000; 7878 is usually an agent's own adapter"
+_RESTARTING = f"the agent may be restarting; else {_ADAPTER_PORT}"
 _NO_DEVICE = ("NO_DEVICE",)
 
 
@@ -40,15 +41,15 @@ def explained(error: Exception, url: str, timeout: float) -> AdapterError:
             return AdapterError(f"nothing listens at {url}", "start the agent, and check the port and its firewall")
     if any(isinstance(cause, (TimeoutError, httpx.TimeoutException)) for cause in causes):
         return AdapterError(
-            f"no answer from {url} within {timeout:g} s", "check that the agent runs, and the network to it"
+            f"no answer from {url} within {timeout:g} s", f"check that the agent runs, and the network; {_ADAPTER_PORT}"
         )
     if isinstance(error, httpx.RemoteProtocolError):
         if "disconnected" in str(error) or "closed" in str(error):
-            return AdapterError(f"{url} closed the connection", "the agent may be restarting")
+            return AdapterError(f"{url} closed the connection", _RESTARTING)
         return AdapterError(f"{url} does not speak HTTP", _ADAPTER_PORT)
     for cause in causes:
         if isinstance(cause, (ConnectionError, httpx.ReadError, httpx.WriteError)):
-            return AdapterError(f"{url} closed the connection", "the agent may be restarting")
+            return AdapterError(f"{url} closed the connection", _RESTARTING)
         if isinstance(cause, OSError):
             return AdapterError(f"{url} cannot be reached: {_reason(cause)}", "check the address, cable and route")
     return AdapterError(f"{url} cannot be read: {_reason(error)}", "check that it is an MTConnect agent")

@@ -130,9 +130,9 @@ def _require_program(layout: Layout, found: Sequence[Found], mine: Sequence[Obse
     there = {one.wanted.feeds for one in found if one.id is not None}
     if there & set(layout.needed):
         return
-    programs = [one.place for one in mine if one.type == "Program"]
+    programs = ", ".join(one.place for one in mine if one.type == "Program")
     wanted = " or ".join(layout.needed)
-    hint = f"name one under `items:`, of {', '.join(programs)}" if programs else "let the agent's device file and its adapter have PROGRAM"
+    hint = f"name one under `items:`, of {programs}" if programs else "let the agent's device file have PROGRAM"
     raise AdapterError(f"the agent shows no data item for {wanted}, which is judged", hint)
 
 
