@@ -27,6 +27,7 @@ from edge_bridge.domain.reading import blank
 from edge_bridge.errors import AdapterError
 
 UNAVAILABLE = "UNAVAILABLE"
+_XLINK = "{http://www.w3.org/1999/xlink}href"
 DEEPEST = 60  # components in components; the deepest real models have about ten levels
 _DECLARED = re.compile(rb"^\s*<\?xml[^>]*?encoding\s*=\s*[\"']([A-Za-z0-9._-]+)[\"']", re.IGNORECASE)
 _AGENT_HINT = "check host, port and path in `url`: an agent answers /current with XML"
@@ -185,7 +186,7 @@ def _file(one: Element) -> File:
         version=blank(one.get("versionId")),
         state=(one.get("state") or "").strip().upper(),
         application=(one.get("applicationType") or "").strip().upper(),
-        href=(location.get("href") or location.get("xlink:href")) if location is not None else None,
+        href=(location.get("href") or location.get(_XLINK)) if location is not None else None,
         signature=_text(signature).lower() if signature is not None else None,
         device=one.get("deviceUuid") or None,
         time=utc(stamp),

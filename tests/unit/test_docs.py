@@ -78,15 +78,17 @@ def test_every_command_is_one_that_exists() -> None:
 def test_the_first_machine_as_its_page_writes_it(tmp_path: Path) -> None:
     """Whoever copies the page's YAML has a configuration that starts."""
     page = (ROOT / "docs/how-to/first-machine.md").read_text(encoding="utf-8")
-    site, machine = (textwrap.dedent(block) for language, block in FENCE.findall(page) if language == "yaml")
+    yaml = [textwrap.dedent(block) for language, block in FENCE.findall(page) if language == "yaml"]
+    site, machine, agent = yaml
     (tmp_path / "adapters").mkdir()
     (tmp_path / "credentials").mkdir()
     (tmp_path / "edge-bridge.yaml").write_text(site, encoding="utf-8")
     (tmp_path / "adapters/dmu50-01.yaml").write_text(machine, encoding="utf-8")
+    (tmp_path / "adapters/integrex-04.yaml").write_text(agent, encoding="utf-8")
     secret = tmp_path / "credentials/dmu50-01"
     secret.write_text("secret", encoding="utf-8")
     secret.chmod(0o400)
-    assert set(config.load(tmp_path, SystemClock()).plant.machines) == {"dmu50-01"}
+    assert set(config.load(tmp_path, SystemClock()).plant.machines) == {"dmu50-01", "integrex-04"}
 
 
 def test_every_promised_command_has_its_module() -> None:
