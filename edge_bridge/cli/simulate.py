@@ -19,12 +19,18 @@ from edge_bridge.errors import EdgeBridgeError
 
 NAME = "simulate"
 HELP = (
-    "Run a SINUMERIK-like OPC UA control and a Modbus PLC on this computer. The site in config/ expects them at these "
-    "ports. Commands are read from the terminal: `dmu50-01 load EL-1_OP10.MPF C`, `lathe-07 run`, `help`, `quit`."
+    "Run a SINUMERIK-like OPC UA control and a Modbus PLC on this computer, and with --mtconnect-port a machine behind an "
+    "MTConnect agent. The site in config/ expects the first two at these ports. Commands are read from the terminal: "
+    "`dmu50-01 load EL-1_OP10.MPF C`, `lathe-07 run`, `help`, `quit`."
 )
-HOST, MILL, LATHE = "127.0.0.1", "dmu50-01", "lathe-07"
+HOST, MILL, LATHE, TURN_MILL = "127.0.0.1", "dmu50-01", "lathe-07", "integrex-04"
 OPCUA_PORT, MODBUS_PORT = 4840, 5020
-_START = {MILL: {"program": "EL-1_OP10.MPF", "version": "B"}, LATHE: {"program": "4711", "version": "A"}}
+_KINDS = {MILL: "opcua", LATHE: "modbus", TURN_MILL: "mtconnect"}
+_START = {
+    MILL: {"program": "EL-1_OP10.MPF", "version": "B"},
+    LATHE: {"program": "4711", "version": "A"},
+    TURN_MILL: {"program": "EL-2_OP10.NC", "version": "B"},
+}
 
 _ADAPTERS = {
     MILL: """\
@@ -52,13 +58,22 @@ registers:
   execution: {{address: 110, type: uint16, map: {{1: running, default: stopped}}}}
   mode: {{address: 111, type: uint16, map: {{2: automatic, default: manual}}}}
 """,
+    TURN_MILL: """\
+adapter: mtconnect
+name: Integrex 4
+area: mc-1
+url: {url}
+version:
+  - asset: versionId
+  - comment: 'REV (?P<version>[A-Z0-9.]+)'
+""",
 }
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the ports."""
-    for name, port in (("opcua", OPCUA_PORT), ("modbus", MODBUS_PORT)):
-        help_text = f"TCP port on {HOST} (default: {port}; 0: any free one)"
+    for name, port in (("opcua", OPCUA_PORT), ("modbus", MODBUS_PORT), ("mtconnect", None)):
+        help_text = f"TCP port on {HOST} (default: {port or 'not run'}; 0: any free one)"
         parser.add_argument(f"--{name}-port", type=_port, default=port, metavar="PORT", help=help_text)
 
 
@@ -69,7 +84,8 @@ def run(args: argparse.Namespace) -> int:
     children: dict[str, Child] = {}
     with tempfile.TemporaryDirectory(prefix="edge-bridge-simulate-") as folder:
         try:
-            _start(children, {MILL: args.opcua_port, LATHE: args.modbus_port}, Path(folder))
+            ports = {MILL: args.opcua_port, LATHE: args.modbus_port, TURN_MILL: args.mtconnect_port}
+            _start(children, {name: port for name, port in ports.items() if port is not None}, Path(folder))
             places = _places(children)
             if args.json:
                 print(json.dumps(places), flush=True)
@@ -89,29 +105,34 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _start(children: dict[str, Child], ports: Mapping[str, int], folder: Path) -> None:
-    """Start both controllers, each in a process of its own. Raises EdgeBridgeError when a port is taken."""
+    """Start the controllers, each in a process of its own. Raises EdgeBridgeError when a port is taken."""
     for machine, port in ports.items():
-        _require_free(port, "--opcua-port" if machine == MILL else "--modbus-port")
-    for machine, kind in ((MILL, "opcua"), (LATHE, "modbus")):
-        options = {"port": ports[machine], **_START[machine]}
-        children[machine] = simulator(kind, machine, options, folder / f"{machine}.log")
+        _require_free(port, f"--{_KINDS[machine]}-port")
+    for machine, port in ports.items():
+        options = {"port": port, **_START[machine]}
+        children[machine] = simulator(_KINDS[machine], machine, options, folder / f"{machine}.log")
 
 
 def _places(children: Mapping[str, Child]) -> dict[str, dict[str, object]]:
-    """Wait until both are ready and return where they listen."""
+    """Wait until all are ready and return where they listen."""
     endpoint, *_ = children[MILL].ready()
     host, port = children[LATHE].ready()
-    return {
+    places: dict[str, dict[str, object]] = {
         MILL: {"protocol": "opcua", "endpoint": endpoint, "pid": children[MILL].pid},
         LATHE: {"protocol": "modbus", "host": host, "port": int(port), "unit": 1, "pid": children[LATHE].pid},
     }
+    if TURN_MILL in children:
+        (url,) = children[TURN_MILL].ready()
+        places[TURN_MILL] = {"protocol": "mtconnect", "url": url, "pid": children[TURN_MILL].pid}
+    return places
 
 
 def _introduce(places: Mapping[str, Mapping[str, object]], texts: Texts) -> None:
     """Say where they are, and give the adapter files for them."""
     output.say(texts("simulate.running"), "bold")
     for machine, place in places.items():
-        where = place.get("endpoint") or f"modbus-tcp://{place['host']}:{place['port']} (unit {place['unit']})"
+        where = place.get("endpoint") or place.get("url")
+        where = where or f"modbus-tcp://{place['host']}:{place['port']} (unit {place['unit']})"
         output.say(f"  {machine}  {where}", "green")
     for machine, place in places.items():
         output.say(f"\n# config/adapters/{machine}.yaml", "dim")

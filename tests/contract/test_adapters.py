@@ -72,7 +72,7 @@ def refused(factory: AdapterFactory, options: Mapping[str, Any]) -> list[ConfigE
 
 def test_the_shipped_adapters_are_found() -> None:
     """A suite over nothing would be green."""
-    assert {"opcua", "modbus", "plm_folder", "nc_folder"} <= set(KINDS)
+    assert {"opcua", "modbus", "mtconnect", "plm_folder", "nc_folder"} <= set(KINDS)
 
 
 def test_it_says_what_it_delivers_and_takes(factory: AdapterFactory) -> None:

@@ -90,7 +90,7 @@ def test_a_clean_end(tmp_path: Path, sign: signal.Signals | None) -> None:
         assert gone(places)
 
 
-@pytest.mark.parametrize("option", ["--opcua-port", "--modbus-port"])
+@pytest.mark.parametrize("option", ["--opcua-port", "--modbus-port", "--mtconnect-port"])
 def test_a_port_that_is_taken_is_one_line(tmp_path: Path, option: str) -> None:
     """Which port, why, and which option; exit code 1."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -122,6 +122,21 @@ def test_the_shipped_site_reads_them(tmp_path: Path) -> None:
         with process(tmp_path, "run", "--config", "config"):
             shown = {"dmu50-01": ("EL-1_OP10.MPF", "C"), "lathe-07": ("4712", "C")}
             until_sync(lambda: seen(tmp_path / "var/edge-bridge.sock") == shown, within=60, what="both machines")
+
+
+def test_an_mtconnect_agent_is_run_where_it_is_asked_for(tmp_path: Path) -> None:
+    """A third machine, with its file to paste; it obeys lines and goes with the others."""
+    ports = [word for name in ("opcua", "modbus", "mtconnect") for word in (f"--{name}-port", "0")]
+    shutil.copytree(REPOSITORY / "config", tmp_path / "config")
+    with process(tmp_path, "simulate", *ports) as found:
+        output, errors = found.communicate("integrex-04 load EL-2_OP10.NC C\nquit\n", timeout=60)
+    assert (found.returncode, errors) == (0, "")
+    assert "main=EL-2_OP10.NC active=EL-2_OP10.NC version=C" in output
+    (text,) = re.findall(r"^# config/adapters/integrex-04.yaml\n(.*?)\n\n", output, re.MULTILINE | re.DOTALL)
+    (tmp_path / "config/adapters/integrex-04.yaml").write_text(text + "\n", encoding="utf-8")
+    with process(tmp_path, "check") as checked:
+        told, _ = checked.communicate(timeout=60)
+    assert checked.returncode == 0, told
 
 
 def swap(file: Path, was: str, now: str) -> None:
