@@ -5,6 +5,7 @@ Every answer has a limit in time and size. Nothing is followed, unpacked, cached
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import ssl
 from asyncio import timeout as time_box
@@ -24,6 +25,7 @@ from adapters.mtconnect.multipart import LARGEST, BrokenStreamError, Parts, boun
 from edge_bridge.errors import AdapterError, RefusedError
 
 CLOSING_SECONDS = 1.0
+LARGE = 64_000  # bytes: above, reading takes long enough to delay other machines, and goes to a thread
 MOST_OBSERVATIONS = 1000  # of one streamed document; the agent sends the next at once
 MOST_FILES = 1000
 _HEADERS = {"accept": "text/xml, application/xml", "accept-encoding": "identity", "cache-control": "no-cache"}
@@ -128,7 +130,7 @@ class Agent:
         with self._explaining():
             async with time_box(self._access.timeout):
                 body = await self._body(response)
-        self._read(response, "sample", body, document.streams)
+        await self._read(response, "sample", body, document.streams)
         raise NoStreamError(f"{self.url} does not stream", "write `read: poll`")
 
     async def _documents(
@@ -155,7 +157,7 @@ class Agent:
             except BrokenStreamError as error:
                 raise AdapterError(f"{self.url} streams what cannot be read: {error}", "write `read: poll`") from error
             for one in found:
-                yield self._read(response, "sample", one, document.streams)
+                yield await self._read(response, "sample", one, document.streams)
             if parts.ended:
                 raise StreamEndedError(f"{self.url} ended the stream", "the agent may be restarting")
 
@@ -170,7 +172,7 @@ class Agent:
                     body = await self._body(response)
                 finally:
                     await response.aclose()
-        return self._read(response, what, body, read)
+        return await self._read(response, what, body, read)
 
     async def _sent(self, request: httpx.Request) -> httpx.Response:
         """Return an answer whose body is still to come. A kept connection may have been closed just now: once more."""
@@ -197,13 +199,15 @@ class Agent:
                 )
         return bytes(body)
 
-    def _read(self, response: httpx.Response, what: str, body: bytes, read: Callable[[bytes], Document]) -> Document:
+    async def _read(
+        self, response: httpx.Response, what: str, body: bytes, read: Callable[[bytes], Document]
+    ) -> Document:
         """Return a document. Raises AgentFault with the agent's own words, AdapterError for what is no document."""
         location = response.headers.get("location")
         if error := failure.status(response.status_code, location, self.url, what):
             raise error
         try:
-            found = read(body)
+            found = read(body) if len(body) < LARGE else await asyncio.to_thread(read, body)
         except NotMtConnect as error:
             raise failure.unreadable(error, response.status_code, self.url, what) from error
         if response.status_code >= 400:

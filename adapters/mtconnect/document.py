@@ -23,6 +23,7 @@ from adapters.mtconnect.model import (
     Streams,
 )
 from edge_bridge.domain.instant import Milliseconds, from_datetime
+from edge_bridge.domain.nc_program import HEAD_BYTES
 from edge_bridge.domain.reading import blank
 from edge_bridge.errors import AdapterError
 
@@ -149,14 +150,14 @@ def _observations(part: Element, device: Device, component: Component) -> Iterat
             continue  # conditions hold no value
         for one in group:
             stamp = one.get("timestamp") or ""
-            value = None if _text(one) == UNAVAILABLE else blank(_text(one))
+            text = _text(one)
             yield Observation(
                 id=one.get("dataItemId") or "",
                 type=_local(one),
                 sub_type=one.get("subType") or None,
                 name=one.get("name") or None,
-                value=value,
-                unavailable=_text(one) == UNAVAILABLE,
+                value=None if text == UNAVAILABLE else blank(text[:HEAD_BYTES]),
+                unavailable=text == UNAVAILABLE,
                 sequence=_number(one.get("sequence")),
                 stamp=stamp,
                 time=utc(stamp),

@@ -204,6 +204,69 @@ async def test_a_stream_that_makes_no_sense_is_lost(stream: bytes, words: str) -
         assert words in (await lost(adapter(url, read="subscribe"))).what
 
 
+def told(program: str, **header: int) -> bytes:
+    """Return a document with a program and these numbers in its header; 1 instance, from sequence 1, 9 comes next."""
+    numbers = {"instanceId": 1, "firstSequence": 1, "lastSequence": 8, "nextSequence": 9, **header}
+    head = " ".join(f'{name}="{number}"' for name, number in numbers.items())
+    return (
+        f'<MTConnectStreams xmlns="urn:mtconnect.org:MTConnectStreams:1.4"><Header {head}/><Streams><DeviceStream name="M" '
+        f'uuid="m"><ComponentStream component="Path" name="p" componentId="p"><Events><Program dataItemId="g" '
+        f'timestamp="2024-01-01T00:00:00Z" sequence="{numbers["lastSequence"]}">{program}</Program></Events>'
+        f"</ComponentStream></DeviceStream></Streams></MTConnectStreams>"
+    ).encode()
+
+
+@pytest.mark.parametrize(
+    "gap",
+    [
+        told("WRONG", instanceId=2, lastSequence=10, nextSequence=11),
+        told("WRONG", firstSequence=12, lastSequence=14, nextSequence=15),
+        told("WRONG", lastSequence=3, nextSequence=4),
+        (CASES / "error_document" / "current.xml").read_bytes().replace(b"QUERY_ERROR", b"OUT_OF_RANGE"),
+    ],
+    ids=["another instance", "a gap", "back again", "out of range"],
+)
+async def test_a_stream_that_does_not_join_on_is_not_believed(gap: bytes) -> None:
+    """What it brings is left aside, and everything is asked for anew."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace;boundary=b\r\n\r\n"
+    currents, streams = [told("FIRST"), told("ANEW", instanceId=2)], [gap, told("LATER", instanceId=2, nextSequence=10)]
+    open_streams: list[asyncio.StreamWriter] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while (line := await reader.readline()).strip():
+                while (await reader.readline()).strip():
+                    pass
+                if b"/current" in line:
+                    writer.write(http(currents.pop(0)))
+                else:
+                    open_streams.append(writer)
+                    one = streams.pop(0)
+                    writer.write(head + b"--b\r\nContent-length: %d\r\n\r\n" % len(one) + one)
+        except OSError:
+            pass  # the adapter went
+        finally:
+            writer.close()
+
+    async with await asyncio.start_server(talk, "127.0.0.1", 0) as server:
+        machine = adapter(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", read="subscribe", timeout="5s")
+        async with asyncio.timeout(20), machine.connect() as readings:
+            assert [(await anext(readings)).main_program for _ in range(3)] == ["FIRST", "ANEW", "LATER"]
+        assert len(open_streams) == 2
+
+
+async def test_a_large_answer_is_read() -> None:
+    """An agent with thousands of data items: more than is read at once without delaying other machines."""
+    more = b"".join(
+        b'<Position dataItemId="x%d" sequence="7" timestamp="2024-01-01T00:00:00Z">1.5</Position>' % n
+        for n in range(3000)
+    )
+    large = CURRENT.replace(b"</Events>", more + b"</Events>", 1)
+    assert len(large) > 200_000
+    async with answering(http(large)) as url, adapter(url, read="poll", timeout="5s").connect() as readings:
+        assert (await anext(readings)).main_program == "O1000"
+
+
 async def test_an_answer_that_something_kept_is_no_reading() -> None:
     """The same document again and again, from a proxy or a hanging agent, is old whatever it says."""
     async with answering(http(CURRENT)) as url:
