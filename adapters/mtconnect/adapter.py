@@ -40,17 +40,15 @@ class MtConnectAdapter:
 
     async def probe(self) -> Look:
         """Connect, read once, close. Raises what `connect` raises."""
-        began = self._clock.now()
         async with opened(self._access) as agent:
             watching = Watching(self.layout, agent, self._clock, self.options.every)
             await watching.begin()
-            took = {"read": float(self._clock.now().since(began))}
             reading, values = watching.look()
-            return Look(reading, values, took)
+            return Look(reading, values, watching.took)
 
     @asynccontextmanager
     async def browse(self, start: str | None, depth: int) -> AsyncIterator[AsyncIterator[Entry]]:
         """Enter = connected; iterate = components and data items below `start`, a device or component by id or name."""
         async with opened(self._access) as agent:
-            entries = await browsing.entries(agent, start or self.options.device, depth)
+            entries = await browsing.entries(agent, start, depth)
             yield browsing.each(entries)

@@ -31,7 +31,7 @@ _FIELDS = {  # type and sub type, squashed: the field under `items:` that it usu
 
 
 async def entries(agent: Agent, start: str | None, depth: int) -> list[Entry]:
-    """Return what is there from `start` on, as deep as `depth`. Raises AdapterError; ConfigError for an unknown start."""
+    """Return what is below `start`, so many levels deep. Raises AdapterError; ConfigError for an unknown start."""
     try:
         model = await agent.model()
         now = await agent.current(Scope())
@@ -40,7 +40,7 @@ async def entries(agent: Agent, start: str | None, depth: int) -> list[Entry]:
     values = {(one.device.called, one.id): one for one in now.observations}
     below = _below(model.items, start)
     top = below[0].depth if below else 0
-    return [_entry(one, one.depth - top, values) for one in below if one.depth - top <= depth]
+    return [_entry(one, one.depth - top, values) for one in below if one.depth - top < depth]
 
 
 async def each(found: Sequence[Entry]) -> AsyncIterator[Entry]:
@@ -50,12 +50,12 @@ async def each(found: Sequence[Entry]) -> AsyncIterator[Entry]:
 
 
 def _below(items: Sequence[Item], start: str | None) -> list[Item]:
-    """Return the items from one component down, all without a start."""
+    """Return the items below one component, all without a start."""
     if start is None:
         return list(items)
     for index, one in enumerate(items):
         if one.category == "component" and start in (one.id, one.name, one.uuid):
-            return [one, *_deeper(items[index + 1 :], one.depth)]
+            return list(_deeper(items[index + 1 :], one.depth))
     components = [one for one in items if one.category == "component"]
     known = ", ".join(dict.fromkeys(one.name or one.id for one in components[:12]))
     raise ConfigError(f"the agent has no component {start!r}", f"it has: {known}", key=("start",))

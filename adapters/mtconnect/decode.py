@@ -13,7 +13,8 @@ from adapters.mtconnect.state import State
 from adapters.mtconnect.versions import Said
 from edge_bridge.domain import words
 from edge_bridge.domain.instant import Stamp
-from edge_bridge.domain.reading import Execution, Fault, Mode, Reading, without_empty
+from edge_bridge.domain.reading import Evidence, Execution, Fault, Mode, Reading, without_empty
+from edge_bridge.domain.version import Extractor
 from edge_bridge.errors import AdapterError
 from edge_bridge.ports import Seen
 
@@ -95,7 +96,7 @@ def reading(
     said: Mapping[str, Observation] = found.said
     texts = {name: said[name].value if name in said else None for name in _TEXTS}
     evidence = without_empty(judged.evidence)
-    seen = (*found.seen, *(Seen("version", e.field, e.raw, e.value) for e in evidence))
+    seen = (*found.seen, *map(_derived, (one for one in evidence if one.extractor is not Extractor.VARIABLE)))
     return (
         Reading(
             machine=layout.machine,
@@ -111,6 +112,12 @@ def reading(
         ),
         seen,
     )
+
+
+def _derived(one: Evidence) -> Seen:
+    """Return a version found in a text or a file; variables are values of their own."""
+    owner = one.program or "no program"
+    return Seen("version", f"{one.extractor} of {owner} ({one.field})", one.raw, one.value)
 
 
 def require_available(plan: Plan, state: State) -> None:

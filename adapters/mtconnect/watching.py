@@ -59,6 +59,8 @@ class Watching:
         self._created: tuple[str, Stamp] | None = None
         self.plan: Plan | None = None
         """Where everything is; None before `begin`."""
+        self.took: dict[str, float] = {}
+        """How long the last look at everything took, in ms, by what was asked for."""
 
     async def begin(self) -> None:
         """Ask for everything once, and find out where it is. Raises AdapterError."""
@@ -94,12 +96,14 @@ class Watching:
         """Read the File assets, where they are wanted; an agent that has none is a fault of the version only."""
         if not self._layout.wants_files:
             return
+        began = self._clock.now()
         try:
             found = await self._agent.files(Scope(self._device))
             self._files = Files(found.files)
         except AgentFault as fault:
             self._files = Files(fault=f"the agent gives no File assets: {fault}")
         self._files_at = self._clock.now()
+        self.took["assets"] = float(self._files_at.since(began))
 
     async def _streamed(self) -> AsyncGenerator[Reading, None]:
         """Yield readings for as long as the agent streams; raises NoStreamError when it does not."""
@@ -180,7 +184,9 @@ class Watching:
 
     async def _look_anew(self) -> None:
         """Forget what was said, ask for everything, and find out where it is."""
+        began = self._clock.now()
         found = await self._everything()
+        self.took = {"current": float(self._clock.now().since(began))}
         self._instance, self._next, self._created = found.header.instance, found.header.next, None
         self.plan = resolve(self._layout, found)
         self._state = snapshot(found.observations, self.plan.ids)

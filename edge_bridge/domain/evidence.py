@@ -158,7 +158,11 @@ def _versioned(evidence: Evidence, masters: Mapping[str, str]) -> Evidence | Non
 
 
 def _differs(digests: list[Evidence], masters: Mapping[str, str], seen: str | None, demand: Demand) -> bool:
-    """Tell whether the machine's content is none of those that lie on a share under the version it shows."""
+    """Tell whether the machine's content is none of those that lie on a share under the version it shows.
+
+    A digest of bytes alone (an MTConnect signature) cannot tell: a transfer changes line ends and marks.
+    """
+    digests = [one for one in digests if one.value != one.raw]
     same = {digest for digest, version in masters.items() if seen and demand.rule.same(version, seen)}
     return bool(same and digests) and digests[0].value not in same
 

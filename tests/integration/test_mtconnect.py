@@ -265,9 +265,9 @@ async def test_a_look_tells_every_value(agent: Agent) -> None:
     seen = {(one.field, one.place): (one.raw, one.meaning) for one in look.values}
     assert seen["execution", "execution (Execution)"] == ("STOPPED", "stopped")
     assert seen["test", "dry_run (ControllerModeOverride:DRY_RUN)"] == ("OFF", "false")
-    assert seen["version", "comment (ProgramComment:MAIN)"] == ("REV B", "B")
+    assert seen["version", "comment of EL-100_OP10_B.NC (comment (ProgramComment:MAIN))"] == ("REV B", "B")
     assert [one.extractor for one in look.reading.evidence] == [Extractor.ASSET, Extractor.COMMENT]
-    assert list(look.took) == ["read"]
+    assert list(look.took) == ["current", "assets"]
     await until(lambda: agent.connections()[0] == 0)
 
 
@@ -280,8 +280,8 @@ async def test_walking_through_it_gives_lines_to_paste(agent: Agent) -> None:
     assert found["feed"].yaml == "- variable: feed"
     assert (found["path1"].depth, found["path1"].yaml) == (2, "path: path1")
     assert found["machine"].yaml == "device: machine"
-    async with machine.browse("path1", 0) as entries:
-        assert [entry.place async for entry in entries] == ["path1"]
+    async with machine.browse("controller", 1) as entries:
+        assert [(entry.place, entry.depth) async for entry in entries] == [("mode", 0), ("path1", 0)]
     with pytest.raises(ConfigError, match="no component 'nowhere'"):
         async with machine.browse("nowhere", 1):
             raise AssertionError("found")

@@ -77,8 +77,8 @@ def variable(value: str, field: str = "R1", **more: Any) -> Evidence:
 
 
 def digest(value: str, program: str = "P1") -> Evidence:
-    """Return the SHA-256 of a program's text."""
-    return Evidence(Extractor.DIGEST, value, value, "digest", program=program)
+    """Return the SHA-256 of a program's text; that of its bytes is another."""
+    return Evidence(Extractor.DIGEST, value, value[::-1].swapcase() + "-bytes", "digest", program=program)
 
 
 class Shop:

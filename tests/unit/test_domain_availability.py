@@ -141,6 +141,17 @@ def test_a_program_edited_at_the_machine_is_shown_though_its_version_is_right() 
     assert not here.card(Kind.EDITED_ON_MACHINE).active
 
 
+def test_a_digest_of_bytes_alone_shows_no_edit() -> None:
+    """A signature is that of the bytes, which a transfer changes: it differs from the text's without anybody's doing."""
+    here = shop()
+    lies(here, "B", content="b" * 64)
+    here.released("E1", "B")
+    signature = Evidence(Extractor.DIGEST, "c" * 64, "c" * 64, "asset F1", program="P1")
+    here.reads(evidence=(header("B"), signature))
+    assert here.verdicts() == ["compliant"]
+    assert here.cards(Kind.EDITED_ON_MACHINE) == []
+
+
 def test_a_newer_accepted_version_is_compared_with_its_own_content() -> None:
     """C is released for another machine and accepted here: its content is not held against B's."""
     here = shop(Machine("m1", rule=LETTERS), Machine("m2", rule=LETTERS))
