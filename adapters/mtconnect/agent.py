@@ -155,7 +155,7 @@ class Agent:
             except StopAsyncIteration:
                 raise StreamEndedError(f"{self.url} ended the stream", "the agent may be restarting") from None
             except BrokenStreamError as error:
-                raise AdapterError(f"{self.url} streams what cannot be read: {error}", "write `read: poll`") from error
+                raise NoStreamError(f"{self.url} streams what cannot be read: {error}", "write `read: poll`") from error
             for one in found:
                 yield await self._read(response, "sample", one, document.streams)
             if parts.ended:

@@ -16,6 +16,11 @@ from edge_bridge.errors import AdapterError, RefusedError
 ERRORS = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, TimeoutError)
 """What httpx raises when an agent cannot be reached, goes away, or answers nonsense."""
 
+
+class UnusableAnswerError(AdapterError):
+    """An answer came, and it is no MTConnect document."""
+
+
 _ADAPTER_PORT = "check the port: agents often listen on 5000; 7878 is usually an agent's own adapter"
 _RESTARTING = f"the agent may be restarting; else {_ADAPTER_PORT}"
 _NO_DEVICE = ("NO_DEVICE",)
@@ -69,15 +74,15 @@ def status(code: int, location: str | None, url: str, asked: str) -> AdapterErro
     return None
 
 
-def unreadable(error: NotMtConnect, code: int, url: str, asked: str) -> AdapterError:
+def unreadable(error: NotMtConnect, code: int, url: str, asked: str) -> UnusableAnswerError:
     """Return the error for an answer that is no MTConnect document, with its HTTP status when that says more."""
     if code == 404:
-        return AdapterError(f"{url} has no /{asked} (HTTP 404)", "check host, port and path in `url`")
+        return UnusableAnswerError(f"{url} has no /{asked} (HTTP 404)", "check host, port and path in `url`")
     if code >= 500:
-        return AdapterError(f"{url} answers HTTP {code}", "look at the agent, or at what stands before it")
+        return UnusableAnswerError(f"{url} answers HTTP {code}", "look at the agent, or at what stands before it")
     if code >= 400:
-        return AdapterError(f"{url} answers HTTP {code} to /{asked}", "check host, port and path in `url`")
-    return AdapterError(f"{url} {error.what}", error.hint)
+        return UnusableAnswerError(f"{url} answers HTTP {code} to /{asked}", "check host, port and path in `url`")
+    return UnusableAnswerError(f"{url} {error.what}", error.hint)
 
 
 def said(fault: AgentFault, url: str) -> AdapterError:

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 
 from edge_bridge.domain.instant import Milliseconds
 
+LONGEST_WORDS = 300  # of an agent's own, in a message of one line
+
 
 class AgentFault(Exception):
     """The agent answered with an MTConnectError document: codes and texts, such as OUT_OF_RANGE."""
 
     def __init__(self, faults: tuple[tuple[str, str], ...]) -> None:
         self.faults = faults
-        super().__init__("; ".join(f"{code}: {text}" if text else code for code, text in faults) or "no reason given")
+        words = "; ".join(f"{code}: {text}" if text else code for code, text in faults)
+        super().__init__(" ".join(words.split())[:LONGEST_WORDS] or "no reason given")
 
     def says(self, *codes: str) -> bool:
         """Tell whether one of these codes is among its own."""

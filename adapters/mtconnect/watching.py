@@ -10,6 +10,7 @@ from typing import Literal
 from adapters.mtconnect import decode, failure
 from adapters.mtconnect.agent import Agent, NoStreamError, Scope, SilentStreamError, StreamEndedError
 from adapters.mtconnect.decode import Files
+from adapters.mtconnect.failure import UnusableAnswerError
 from adapters.mtconnect.layout import Layout
 from adapters.mtconnect.model import AgentFault, Observation, Streams
 from adapters.mtconnect.resolve import Plan, resolve
@@ -75,7 +76,7 @@ class Watching:
                 async with aclosing(self._streamed()) as streamed:
                     async for one in streamed:
                         yield one
-            except (NoStreamError, SilentStreamError):  # an agent that hangs does not answer the next question either
+            except (NoStreamError, SilentStreamError, UnusableAnswerError):  # one that hangs answers no poll either
                 if read == "subscribe":
                     raise
         while True:
@@ -102,6 +103,8 @@ class Watching:
             self._files = Files(found.files)
         except AgentFault as fault:
             self._files = Files(fault=f"the agent gives no File assets: {fault}")
+        except UnusableAnswerError as error:
+            self._files = Files(fault=f"the agent gives no File assets: {error.what}")
         self._files_at = self._clock.now()
         self.took["assets"] = float(self._files_at.since(began))
 
@@ -130,6 +133,7 @@ class Watching:
                 await self.read_files()
                 for state in turn.waiting or [self._state]:
                     self._state = state
+                    decode.require_available(self._plan, state)
                     yield self.reading()
             await self._pace.next_poll()
 

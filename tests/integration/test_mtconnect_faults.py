@@ -255,6 +255,54 @@ async def test_a_stream_that_does_not_join_on_is_not_believed(gap: bytes) -> Non
         assert len(open_streams) == 2
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        http(b"<html/>", "404 Not Found"),
+        http((CASES / "error_document" / "current.xml").read_bytes()),
+        http(CURRENT),
+        b"HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace;boundary=b\r\n\r\n" + b"x" * 5000,
+        b"HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace;boundary=b\r\n\r\n--b\r\n\r\n<x></MTConnectError>",
+    ],
+    ids=["no such page", "an error", "one document", "no boundary", "no document"],
+)
+async def test_auto_polls_what_does_not_stream_well(answer: bytes) -> None:
+    """/sample is a web page, an error, one document, nonsense: the machine is read all the same, by asking."""
+    asked: list[bytes] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while (line := await reader.readline()).strip():
+                while (await reader.readline()).strip():
+                    pass
+                asked.append(line.split(b"?")[0].split()[1])
+                writer.write(http(CURRENT) if b"/current" in line else answer)
+        except OSError:
+            pass  # the adapter went
+        finally:
+            writer.close()
+
+    async with await asyncio.start_server(talk, "127.0.0.1", 0) as server:
+        machine = adapter(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", timeout="5s")
+        async with asyncio.timeout(20), machine.connect() as readings:
+            assert [(await anext(readings)).main_program for _ in range(3)] == ["O1000"] * 3
+    assert asked[-1] == b"/current"
+    assert b"/sample" in asked
+
+
+async def test_no_assets_behind_a_proxy_cost_the_version_only() -> None:
+    """/assets is a web page: a fault with the reason, and the machine is read."""
+    async with (
+        answering(http(CURRENT), http(b"<html/>", "404 Not Found")) as url,
+        adapter(url, read="poll", version=[{"asset": "versionId"}]).connect() as readings,
+    ):
+        found = await anext(readings)
+    assert found.main_program == "O1000"
+    assert [fault.error for fault in found.faults] == [
+        f"the agent gives no File assets: {url} has no /assets (HTTP 404)"
+    ]
+
+
 async def test_a_large_answer_is_read() -> None:
     """An agent with thousands of data items: more than is read at once without delaying other machines."""
     more = b"".join(
