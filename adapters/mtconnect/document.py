@@ -57,7 +57,8 @@ def streams(data: bytes) -> Streams:
 def assets(data: bytes) -> Assets:
     """Return the File assets of an `/assets` document. Raises AgentFault, NotMtConnect."""
     root = _root(data, "MTConnectAssets")
-    return Assets(_header(root), tuple(_file(one) for one in _every(root, "File") if one.get("removed") != "true"))
+    files = tuple(_file(one) for one in _every(root, "File") if one.get("removed") != "true")
+    return Assets(_header(root), files, total=sum(len(one) for one in root if _local(one) == "Assets"))
 
 
 def model(data: bytes) -> Model:

@@ -120,10 +120,11 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Assets:
-    """The File assets that an agent holds."""
+    """The File assets of one answer. total: how many assets of any kind were in it."""
 
     header: Header
     files: tuple[File, ...]
+    total: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from adapters.mtconnect import decode, failure
-from adapters.mtconnect.agent import Agent, NoStreamError, Scope, SilentStreamError, StreamEndedError
+from adapters.mtconnect.agent import MOST_FILES, Agent, NoStreamError, Scope, SilentStreamError, StreamEndedError
 from adapters.mtconnect.decode import Files
 from adapters.mtconnect.failure import UnusableAnswerError
 from adapters.mtconnect.layout import Layout
@@ -26,6 +26,7 @@ LONGEST_HEARTBEAT: Milliseconds = 10 * SECOND
 FILES_TOLD: Milliseconds = 60 * SECOND  # File assets are read again after this long, though the agent tells of changes
 FILES_UNTOLD: Milliseconds = 10 * SECOND  # ... where it does not
 SAME_ANSWER: Milliseconds = 5 * SECOND  # creationTime counts seconds: the same for longer is an old answer
+TOO_MANY = f"the agent has more than the {MOST_FILES} assets that are read: let it hold fewer"
 MOST_TRIES = 3  # of streams that end or cannot begin, without one document in between
 _NO_FILTER = ("INVALID_XPATH", "INVALID_PATH", "INVALID_URI", "INVALID_REQUEST", "UNSUPPORTED", "QUERY_ERROR")
 
@@ -100,7 +101,7 @@ class Watching:
         began = self._clock.now()
         try:
             found = await self._agent.files(Scope(self._device))
-            self._files = Files(found.files)
+            self._files = Files(found.files, TOO_MANY if found.total >= MOST_FILES else "")
         except AgentFault as fault:
             self._files = Files(fault=f"the agent gives no File assets: {fault}")
         except UnusableAnswerError as error:

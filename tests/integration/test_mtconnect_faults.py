@@ -303,6 +303,18 @@ async def test_no_assets_behind_a_proxy_cost_the_version_only() -> None:
     ]
 
 
+async def test_more_assets_than_are_read_is_told() -> None:
+    """The program's file may be among those that did not come: nothing of it is silently missing."""
+    one = b'<File assetId="F%d" name="P%d" versionId="A" state="PRODUCTION"/>'
+    body = b"".join(one % (number, number) for number in range(1000))
+    found = b'<MTConnectAssets><Header instanceId="1"/><Assets>' + body + b"</Assets></MTConnectAssets>"
+    async with (
+        answering(http(CURRENT), http(found)) as url,
+        adapter(url, read="poll", timeout="5s", version=[{"asset": "versionId"}]).connect() as readings,
+    ):
+        assert "more than the 1000 assets" in (await anext(readings)).faults[0].error
+
+
 async def test_a_large_answer_is_read() -> None:
     """An agent with thousands of data items: more than is read at once without delaying other machines."""
     more = b"".join(
