@@ -6,30 +6,36 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from typing import Any, ClassVar, Literal
 
+import structlog
 from asyncua import ua
 
 from adapters.opcua import profile
 from adapters.opcua.decode import Layout, reading
+from adapters.opcua.following import Following, terms
 from adapters.opcua.layout import lay_out
 from adapters.opcua.nodes import Resolved, resolve
-from adapters.opcua.options import OpcUaOptions, check
+from adapters.opcua.options import OpcUaOptions, check, check_rate
 from adapters.opcua.probing import derived, seen
 from adapters.opcua.session import Access, Batches, Reads, Session, opened
+from adapters.opcua.subscription import Subscription
 from adapters.opcua.values import Answer
 from adapters.opcua.walk import understood, walk
 from edge_bridge.domain.extract import ATTEMPTS, BELONG_TOGETHER, TORN
 from edge_bridge.domain.instant import Milliseconds
 from edge_bridge.domain.reading import Reading
 from edge_bridge.options import read_options
-from edge_bridge.pacing import Pace
 from edge_bridge.ports import Clock, Entry, Look
 
 RESOLVE_AGAIN: Milliseconds = 30_000  # a control that is starting publishes its nodes bit by bit
+log = structlog.get_logger(__name__)
 _STALE = ("BadNodeIdUnknown", "BadNodeIdInvalid", "BadAttributeIdInvalid")
 
 
 class OpcUaAdapter:
-    """Polls one machine's OPC UA server. It reads only."""
+    """Reads one machine's OPC UA server. It reads only.
+
+    how: whether it polls or is subscribed, and why, in words; empty while it has not been connected.
+    """
 
     delivers: ClassVar[Literal["readings"]] = "readings"
     Options: ClassVar[type[OpcUaOptions]] = OpcUaOptions
@@ -40,7 +46,13 @@ class OpcUaAdapter:
         self._clock = clock
         settings = profile.settle(profile.read(self.options.profile, options), self.options)
         self.layout: Layout = lay_out(name, self.options, settings, options)
+        check_rate(len(self.layout.wanted), self.options.every, settings.limits, options)
         self._namespace = settings.namespace
+        self._subscribes = (settings.read if self.options.read == "auto" else self.options.read) == "subscribe"
+        self._limits = settings.limits
+        self._name = name
+        self._said: set[str] = set()
+        self.how = ""
         self._access = Access(
             endpoint=self.options.endpoint,
             timeout=self.options.timeout / 1000,
@@ -51,7 +63,11 @@ class OpcUaAdapter:
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[AsyncIterator[Reading]]:
-        """Enter = connected; iterate = one reading each `every`, the first at once; AdapterError = lost."""
+        """Enter = connected; iterate = one reading after another, the first at once; AdapterError = lost.
+
+        A reading comes each `every` when the machine is polled; with a subscription, when something changed and every few
+        seconds.
+        """
         async with (
             opened(self._access, self._clock) as session,
             aclosing(self._readings(session)) as readings,
@@ -91,11 +107,24 @@ class OpcUaAdapter:
 
     async def _readings(self, session: Session) -> AsyncGenerator[Reading, None]:
         plan = Plan(self.layout, self._namespace, session, self._clock)
-        pace = Pace(self._clock, self.options.every)
-        while True:
-            await pace.next_poll(session.keep_alive, session.keep_alive_every)
-            answers = await plan.answers()
-            yield reading(self.layout, self._clock.now(), answers)
+        beat = session.keep_alive_every
+        asked = terms(self.options.every, beat, self._limits.session_timeout, self._limits.sampling)
+        subscription = Subscription(session, self._clock) if self._subscribes else None
+        following = Following(plan, session, subscription, asked, self._clock, self.options.every, self._say)
+        self.how = "polled"
+        try:
+            while True:
+                at, answers = await following.look()
+                yield reading(self.layout, at, answers)
+        finally:
+            await following.close()
+
+    def _say(self, how: str) -> None:
+        """Note how it is read now, and log it once: a control's server does not change its mind often."""
+        self.how = how
+        if how not in self._said:
+            self._said.add(how)
+            log.info("how it is read", adapter=self._name, how=how)
 
 
 class Plan:
@@ -109,6 +138,16 @@ class Plan:
         self._resolved: list[Resolved] = []
         self._batches: Batches = ()
         self._resolve_at: Milliseconds | None = self._clock.now().boottime
+
+    @property
+    def nodes(self) -> Sequence[Resolved]:
+        """What the layout's nodes are on this server, in its order."""
+        return self._resolved
+
+    @property
+    def again(self) -> Milliseconds | None:
+        """When nodes that were missing are looked for again; None when none is."""
+        return self._resolve_at
 
     async def answers(self) -> list[Answer]:
         """Return an answer for each node of the layout, in its order."""

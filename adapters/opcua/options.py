@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field
 
 from adapters.opcua.notation import parse
+from edge_bridge.domain.instant import SECOND, Milliseconds
 from edge_bridge.domain.reading import Execution, Mode
 from edge_bridge.errors import ConfigError
-from edge_bridge.options import ControllerOptions, Credential, Duration, Options, YesNo
+from edge_bridge.options import ControllerOptions, Credential, Duration, Options, YesNo, duration_text
 from edge_bridge.strict_yaml import Section
 
 DEFAULT_PORT = 4840
@@ -112,10 +113,13 @@ class LimitsOptions(Options):
     """What the control's server bears."""
 
     session_timeout: Duration = Field(
-        60_000, description="after how long without us the server frees our session", ge=1000
+        60_000, description="after how long without us the server frees our session", ge=1000, le=60_000
     )
     sessions: str = Field("", description="how many sessions the control allows, all clients together")
     sampling: tuple[Duration, ...] = Field((), description="sampling intervals the control allows, for subscriptions")
+    samples_per_second: int | None = Field(
+        None, description="how many values a second the control gives, all clients together", ge=1
+    )
     sure: Literal["confirmed", "unconfirmed"] = "confirmed"
     source: str = ""
 
@@ -135,6 +139,9 @@ class OpcUaOptions(ControllerOptions):
         None, description="the name of the credential that holds the password"
     )
     namespace: str | None = Field(None, description="URI in which bare string ids stand; default: the profile's")
+    read: Literal["auto", "poll", "subscribe"] = Field(
+        "auto", description="poll, subscribe (poll where the server does not let us), or what the profile says"
+    )
     nodes: NodesOptions = Field(default_factory=NodesOptions, description="which node holds what; adds to the profile")
     limits: LimitsOptions = Field(
         default_factory=LimitsOptions, description="what the server bears; adds to the profile"
@@ -171,3 +178,18 @@ def check(options: OpcUaOptions, given: Mapping[str, Any]) -> None:
         )
     if options.password_credential is not None and options.username is None:
         raise refuse("password_credential", "a password without a user", "add `username`, or remove this line")
+
+
+def check_rate(values: int, every: Milliseconds, limits: LimitsOptions, given: Mapping[str, Any]) -> None:
+    """Refuse to ask for more than the control bears. Raises ConfigError."""
+    bears = limits.samples_per_second
+    if bears is None or values * SECOND <= bears * every:
+        return
+    least = -(-values * SECOND // bears)
+    raise ConfigError(
+        f"`every`: {values} values each {duration_text(every)} are {values * SECOND // every} a second, and the control "
+        f"gives {bears} to all its clients together",
+        f"read it less often, `every: {duration_text(least)}` or more, or name fewer nodes",
+        key=("every",),
+        where=given.where(("every",)) if isinstance(given, Section) else "",
+    )

@@ -33,6 +33,9 @@ class ProfileOptions(Options):
 
     title: str = Field(description="what the control is called")
     namespace: NamespaceOptions | None = None
+    read: Literal["poll", "subscribe"] = Field(
+        "subscribe", description="how it is read, unless the site says otherwise"
+    )
     nodes: NodesOptions = Field(default_factory=NodesOptions)
     limits: LimitsOptions = Field(default_factory=LimitsOptions)
 
@@ -47,11 +50,12 @@ class ProfileOptions(Options):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Profile and site put together: the namespace of bare ids, the nodes, the limits."""
+    """Profile and site put together: the namespace of bare ids, the nodes, the limits; and how the profile reads."""
 
     namespace: str | None
     nodes: NodesOptions
     limits: LimitsOptions
+    read: Literal["poll", "subscribe"] = "subscribe"
 
 
 def names(folder: Path = FOLDER) -> tuple[str, ...]:
@@ -76,7 +80,9 @@ def read(name: str, given: Mapping[str, Any] | None = None, folder: Path = FOLDE
 def settle(profile: ProfileOptions, site: OpcUaOptions) -> Settings:
     """Return the profile with everything that the site's file says laid over it."""
     uri = profile.namespace.uri if profile.namespace else None
-    return Settings(site.namespace or uri, _nodes(profile.nodes, site.nodes), _laid_over(profile.limits, site.limits))
+    return Settings(
+        site.namespace or uri, _nodes(profile.nodes, site.nodes), _laid_over(profile.limits, site.limits), profile.read
+    )
 
 
 def _nodes(profile: NodesOptions, site: NodesOptions) -> NodesOptions:

@@ -7,12 +7,13 @@ from asyncio import timeout as time_box
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, TypeVar, cast
 
 from asyncua import ua
 from asyncua.client.client import Client
 from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.object_ids import ObjectIds
+from asyncua.ua.ua_binary import struct_from_binary
 
 from adapters.opcua.failure import ERRORS, explained
 from edge_bridge.domain.instant import Milliseconds
@@ -28,6 +29,7 @@ _NAMESPACE_ARRAY = ua.NodeId(ua.Int32(ObjectIds.Server_NamespaceArray))
 _SERVER_STATE = ua.NodeId(ua.Int32(ObjectIds.Server_ServerStatus_State))
 
 Batches = tuple[ua.ReadParameters, ...]
+Response = TypeVar("Response")
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +165,23 @@ class Session:
                 (result,) = await self._client.uaclient.browse_next(following)
                 found += [] if enough else result.References or []
         return found[:most]
+
+    async def call(self, request: Any, response: type[Response], *, patient: bool = False) -> Response:
+        """Return the answer to any other request; the AdapterError of a refusal has the server's status as its cause.
+
+        patient: wait for as long as the connection lasts; such a request may be under way beside others. It goes past
+        asyncua's own subscriptions, which start a task that logs and tries again without end.
+        """
+        if not patient:
+            await self._renew()
+        with self._explaining():
+            protocol = self._client.uaclient.protocol
+            if protocol is None:
+                raise ConnectionError("connection is not open")
+            answer = await protocol.send_request(request, 0 if patient else None)
+            found: Any = struct_from_binary(response, answer)
+            found.ResponseHeader.ServiceResult.check()
+            return cast(Response, found)
 
     async def close(self) -> None:
         """Free the session on the server; a server that does not answer cannot hold us up."""
