@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from asyncio import CancelledError, current_task
 from asyncio import timeout as time_box
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -79,6 +80,7 @@ class Session:
         client = self._client
         with self._explaining():
             await client.connect_socket()
+            _obey_cancellation()
             await client.send_hello()
             await client.open_secure_channel()
             self._renewed = self._clock.now().boottime
@@ -229,6 +231,13 @@ async def opened(access: Access, clock: Clock) -> AsyncIterator[Session]:
         yield session
     finally:
         await session.close()
+
+
+def _obey_cancellation() -> None:
+    """End if this task was told to: asyncio.wait_for, with which asyncua connects, can lose that in Python 3.11."""
+    task = current_task()
+    if task is not None and task.cancelling():
+        raise CancelledError
 
 
 def parameters(nodes: Sequence[ua.NodeId]) -> ua.ReadParameters:

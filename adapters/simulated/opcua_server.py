@@ -23,6 +23,7 @@ from asyncua.ua.status_codes import StatusCodes
 
 from adapters.simulated.machine import CommandError, Machine
 from adapters.simulated.opcua_dialects import DIALECTS, Dialect
+from adapters.simulated.opcua_subscriptions import ScarceServer, TroubledSubscriptions
 
 HOST = "127.0.0.1"
 SHORTEST_SESSION = 1_000  # milliseconds; shorter than on a real control, so that keeping one alive is tried quickly
@@ -54,16 +55,34 @@ class OnlyUser(UserManager):
 class SimulatedServer:
     """One machine on one or more ports of this computer."""
 
-    def __init__(self, dialect: Dialect, machine: Machine, *, user: OnlyUser | None, limit: int) -> None:
+    def __init__(
+        self,
+        dialect: Dialect,
+        machine: Machine,
+        *,
+        user: OnlyUser | None,
+        limit: int,
+        slots: int = 0,
+        items_limit: int = 0,
+        shortest_interval: int = 0,
+    ) -> None:
         self.machine = machine
         self._dialect = dialect
         self._limit = limit
         self._only_user = user is not None
-        self._server = Server(user_manager=user)
+        iserver = ScarceServer(user_manager=user)
+        iserver.slots = slots
+        self._subscriptions = TroubledSubscriptions(
+            iserver, items_per_call=items_limit, shortest_interval=shortest_interval
+        )
+        iserver.subscription_service = self._subscriptions
+        self._items_limit = items_limit
+        self._server = Server(iserver=iserver, user_manager=user)
         self._more: list[BinaryServer] = []
         self._nodes: dict[str, ua.NodeId] = {}
         self._forced: set[str] = set()
         self._reads = 0
+        self._delay = 0.0
         self._commands: dict[str, Callable[[str], object]] = {
             "set": self._set,
             "bad": lambda words: self._status(words, StatusCodes.BadSensorFailure),
@@ -71,6 +90,10 @@ class SimulatedServer:
             "stale": lambda words: self._status(words, StatusCodes.UncertainLastUsableValue),
             "good": self._good,
             "gone": self._gone,
+            "lose": self._lose,
+            "slow": self._slow,
+            "unwatched": lambda field: self._subscriptions.unwatched(self._nodes[field]),
+            **self._subscriptions.commands,
         }
 
     async def start(self, ports: Sequence[int], *, namespaces_before: int) -> list[str]:
@@ -88,6 +111,9 @@ class SimulatedServer:
         await server.get_node(
             ua.NodeId(ua.Int32(ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerRead))
         ).write_value(ua.Variant(self._limit, ua.VariantType.UInt32))
+        await server.get_node(
+            ua.NodeId(ua.Int32(ObjectIds.Server_ServerCapabilities_OperationLimits_MaxMonitoredItemsPerCall))
+        ).write_value(ua.Variant(self._items_limit, ua.VariantType.UInt32))
         server.subscribe_server_callback(CallbackType.PreRead, self._on_read)
         await server.start()
         assert server.bserver is not None
@@ -112,6 +138,8 @@ class SimulatedServer:
                 return f"ok {self._reads}"
             if name == "sessions":
                 return f"ok {len(self._server.iserver._external_sessions)}"  # asyncua does not publish it
+            if name == "subscriptions":
+                return f"ok {len(self._subscriptions.subscriptions)}"
             if name == "status":
                 return f"ok {self.machine.status()}"
             if name in self._commands:
@@ -154,10 +182,12 @@ class SimulatedServer:
             if (await node.read_data_value(raise_on_bad_status=False)).Value != value:
                 await node.write_value(value)
 
-    def _on_read(self, event: Any, _service: object) -> None:
+    async def _on_read(self, event: Any, _service: object) -> None:
         """Count the clients' Read requests, and refuse those above the limit, as OPC 10000-4 5.10.2.3 says."""
         if event.is_external:
             self._reads += 1
+            if self._delay:
+                await asyncio.sleep(self._delay)  # noqa: TID251 - a control that is slow, in a process of its own
             if self._limit and len(event.request_params.NodesToRead) > self._limit:
                 raise ServiceError(StatusCodes.BadTooManyOperations)
 
@@ -188,13 +218,31 @@ class SimulatedServer:
         self._forced.add(field)
         await self._server.delete_nodes([self._server.get_node(self._nodes[field])])
 
+    async def _lose(self, words: str) -> None:
+        """`lose COMMAND`: obey, and lose the message that would tell of it."""
+        self.machine.obey(words)
+        await self._publish()
+        await self._subscriptions.lose()
+
+    def _slow(self, words: str) -> None:
+        """`slow MS`: answer each Read only after so long; 0: at once again."""
+        self._delay = int(words) / 1000
+
 
 async def serve(arguments: argparse.Namespace) -> None:
     """Run until stdin ends, `quit`, or SIGTERM."""
     dialect = DIALECTS[arguments.profile]
     machine = Machine(dialect.codes, main_program=arguments.program, version=arguments.version)
     user = OnlyUser(arguments.user, arguments.password) if arguments.user else None
-    server = SimulatedServer(dialect, machine, user=user, limit=arguments.max_nodes_per_read)
+    server = SimulatedServer(
+        dialect,
+        machine,
+        user=user,
+        limit=arguments.max_nodes_per_read,
+        slots=arguments.max_sessions,
+        items_limit=arguments.max_items_per_call,
+        shortest_interval=arguments.shortest_interval,
+    )
     ports = [arguments.port + number if arguments.port else 0 for number in range(arguments.count)]
     endpoints = await server.start(ports, namespaces_before=arguments.namespaces_before)
     obeying = asyncio.create_task(_obey_stdin(server))
@@ -230,6 +278,11 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--program", default="EL-100_OP10_B.MPF", help="the selected main program")
     found.add_argument("--version", default="B", help="what the version variable holds")
     found.add_argument("--max-nodes-per-read", type=int, default=0, help="refuse larger requests (default: no limit)")
+    found.add_argument(
+        "--max-items-per-call", type=int, default=0, help="refuse to watch more at once (default: no limit)"
+    )
+    found.add_argument("--max-sessions", type=int, default=0, help="refuse more sessions (default: no limit)")
+    found.add_argument("--shortest-interval", type=int, default=0, help="publish no more often, in ms")
     found.add_argument("--namespaces-before", type=int, default=0, help="move the nodes to a later namespace index")
     return found
 
