@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 import structlog
@@ -113,9 +114,15 @@ class OpcUaAdapter:
         following = Following(plan, session, subscription, asked, self._clock, self.options.every, self._say)
         self.how = "polled"
         try:
+            last: tuple[list[Answer], Reading] | None = None
             while True:
                 at, answers = await following.look()
-                yield reading(self.layout, at, answers)
+                if last is not None and last[0] is answers:
+                    found = replace(last[1], at=at)  # nothing was read anew
+                else:
+                    found = reading(self.layout, at, answers)
+                last = answers, found
+                yield found
         finally:
             await following.close()
 

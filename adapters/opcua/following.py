@@ -150,10 +150,12 @@ class Following:
     def _still(self, published: Published) -> bool:
         """Take in what was published; tell whether it proves that the last look still holds."""
         self._heard = published.at.boottime
-        self._settle()
+        if published.news:
+            self._settle()
         if not self._settled:
             self._urgent = self._urgent or published.news
             return False
+        self._agreed = self._heard
         if published.at.since(published.asked) > self._patience or published.at.since(self._read_at) <= 0:
             return False  # it may have lain about for long, on its way or here
         self._proven = self._heard
