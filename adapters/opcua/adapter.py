@@ -117,12 +117,9 @@ class OpcUaAdapter:
             last: tuple[list[Answer], Reading] | None = None
             while True:
                 at, answers = await following.look()
-                if last is not None and last[0] is answers:
-                    found = replace(last[1], at=at)  # nothing was read anew
-                else:
-                    found = reading(self.layout, at, answers)
-                last = answers, found
-                yield found
+                if last is None or last[0] is not answers:
+                    last = answers, reading(self.layout, at, answers)
+                yield replace(last[1], at=at)
         finally:
             await following.close()
 

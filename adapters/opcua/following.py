@@ -18,7 +18,7 @@ from edge_bridge.domain.instant import MINUTE, SECOND, Milliseconds, Stamp
 from edge_bridge.pacing import Pace, on_slot
 from edge_bridge.ports import Clock
 
-BEAT: Milliseconds = 3 * SECOND  # a server without news is to say so that often
+BEAT: Milliseconds = 4 * SECOND  # a server without news is to say so that often
 GRACE: Milliseconds = SECOND  # for a beat that is late; then it is asked
 FRESH: Milliseconds = 10 * SECOND  # a subscription is believed no longer than a reading is: see `Machine.fresh_for`
 DOUBTFUL: Milliseconds = 30 * SECOND  # what is published and what is read may differ for so long
