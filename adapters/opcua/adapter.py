@@ -25,7 +25,7 @@ from edge_bridge.domain.extract import ATTEMPTS, BELONG_TOGETHER, TORN
 from edge_bridge.domain.instant import Milliseconds
 from edge_bridge.domain.reading import Reading
 from edge_bridge.options import read_options
-from edge_bridge.ports import Clock, Entry, Look
+from edge_bridge.ports import Clock, Entry, Look, Seen
 
 RESOLVE_AGAIN: Milliseconds = 30_000  # a control that is starting publishes its nodes bit by bit
 log = structlog.get_logger(__name__)
@@ -94,7 +94,12 @@ class OpcUaAdapter:
             lap("read")
             at = self._clock.now()
             found = reading(self.layout, at, answers)
-        return Look(found, seen(self.layout, at, answers) + derived(found), took)
+            how: tuple[Seen, ...] = ()
+            if self._subscribes:
+                await self._following(plan, session).begin()
+                lap("subscribe")
+                how = (Seen("read", f"read: {self.options.read}", None, self.how),)
+        return Look(found, seen(self.layout, at, answers) + derived(found) + how, took)
 
     @asynccontextmanager
     async def browse(self, start: str | None, depth: int) -> AsyncIterator[AsyncIterator[Entry]]:
@@ -108,10 +113,7 @@ class OpcUaAdapter:
 
     async def _readings(self, session: Session) -> AsyncGenerator[Reading, None]:
         plan = Plan(self.layout, self._namespace, session, self._clock)
-        beat = session.keep_alive_every
-        asked = terms(self.options.every, beat, self._limits.session_timeout, self._limits.sampling)
-        subscription = Subscription(session, self._clock) if self._subscribes else None
-        following = Following(plan, session, subscription, asked, self._clock, self.options.every, self._say)
+        following = self._following(plan, session)
         self.how = "polled"
         try:
             last: tuple[list[Answer], Reading] | None = None
@@ -122,6 +124,12 @@ class OpcUaAdapter:
                 yield replace(last[1], at=at)
         finally:
             await following.close()
+
+    def _following(self, plan: Plan, session: Session) -> Following:
+        every = self.options.every
+        asked = terms(every, session.keep_alive_every, self._limits.session_timeout, self._limits.sampling)
+        subscription = Subscription(session, self._clock) if self._subscribes else None
+        return Following(plan, session, subscription, asked, self._clock, every, self._say)
 
     def _say(self, how: str) -> None:
         """Note how it is read now, and log it once: a control's server does not change its mind often."""

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from asyncua import ua
 
-from adapters.opcua.subscription import Published, Subscription, Terms, UnwillingError
+from adapters.opcua.subscription import Published, Terms, UnwillingError
 from adapters.opcua.values import Answer, status_of
 from edge_bridge.domain.instant import MINUTE, SECOND, Milliseconds, Stamp
 from edge_bridge.pacing import Pace, on_slot
@@ -54,6 +54,27 @@ class Lives(Protocol):
         """Within this time it must."""
 
 
+class Publishes(Protocol):
+    """A subscription: see `Subscription`."""
+
+    notified: dict[ua.NodeId, ua.DataValue | None]
+
+    async def open(self, asked: Terms) -> Terms:
+        """Begin, and return what the server grants. Raises UnwillingError."""
+
+    async def watch(self, nodes: Sequence[ua.NodeId], every: Milliseconds) -> tuple[list[str], Milliseconds]:
+        """Have these nodes sampled; return the refusals, and the slowest sampling."""
+
+    async def heard(self, within: Milliseconds) -> Published | None:
+        """Return what the server publishes next. Raises UnwillingError when the subscription has ended."""
+
+    async def drop(self) -> None:
+        """Give the subscription back."""
+
+    async def close(self) -> None:
+        """End waiting."""
+
+
 class Following:
     """One connection's looks. `subscription`: None where the machine is polled in any case."""
 
@@ -61,7 +82,7 @@ class Following:
         self,
         plan: Looks,
         session: Lives,
-        subscription: Subscription | None,
+        subscription: Publishes | None,
         terms: Terms,
         clock: Clock,
         every: Milliseconds,
@@ -107,6 +128,12 @@ class Following:
             except UnwillingError as reason:
                 await self._give_up(self._subscription, str(reason))
                 self._urgent = True
+
+    async def begin(self) -> None:
+        """Read once and subscribe where the server lets us, for who wants to know whether it does."""
+        await self._read()
+        if self._subscription is not None:
+            await self._subscribed(self._subscription)
 
     async def close(self) -> None:
         """End waiting."""
@@ -173,7 +200,7 @@ class Following:
             if now - self._began > AGAIN:
                 self._pause = AGAIN
 
-    async def _subscribed(self, subscription: Subscription) -> bool:
+    async def _subscribed(self, subscription: Publishes) -> bool:
         """Begin a subscription if it is time to, and tell whether there is one now."""
         if self._now() < self._subscribe_at:
             return False
@@ -190,7 +217,7 @@ class Following:
         self._say(f"subscribed: news every {granted.interval} ms{_instead(self._asked.interval) if slow else ''}")
         return True
 
-    async def _keep_watching(self, subscription: Subscription) -> None:
+    async def _keep_watching(self, subscription: Publishes) -> None:
         """Have the nodes watched that were found meanwhile. Raises UnwillingError when it is of no use to go on."""
         assert self._granted is not None
         known = subscription.notified
@@ -213,7 +240,7 @@ class Following:
         if now - self._heard > max(3 * self._granted.beat, FRESH):
             raise UnwillingError("the server publishes nothing")
 
-    async def _give_up(self, subscription: Subscription, reason: str) -> None:
+    async def _give_up(self, subscription: Publishes, reason: str) -> None:
         """Go back to polling, for some time."""
         self._granted, self._settled = None, False
         self._subscribe_at = max(self._subscribe_at, self._now() + AGAIN)

@@ -142,3 +142,29 @@ def test_sample_and_schema_fit_the_options() -> None:
     read_options(OpcUaOptions, load(sample))
     text = sample.read_text(encoding="utf-8")
     assert [name for name in OpcUaOptions.model_fields if f"{name}:" not in text] == []
+
+
+def test_a_site_has_the_last_word_on_how_it_is_read() -> None:
+    """`auto` is what the profile says: sinumerik polls, since it has few subscriptions; generic subscribes."""
+    assert (settings().read, build().options.read) == ("poll", "auto")
+    generic = build(profile="generic", nodes={"main_program": "i=1"}, read=None)
+    assert profile.settle(profile.read("generic"), generic.options).read == "subscribe"
+
+
+def test_more_values_than_the_control_gives_are_refused_with_a_way_out() -> None:
+    """All nodes in each poll count, the versions too; a site whose control bears more says so."""
+    nodes = {"test": [f"/Plc/M{number}.0" for number in range(60)]}
+    with pytest.raises(ConfigError) as caught:
+        build(nodes=nodes, every="100ms")
+    assert caught.value.key == ("every",)
+    assert "64 values each 100ms are 640 a second, and the control gives 500" in caught.value.what
+    assert "`every: 128ms`" in caught.value.hint
+    build(nodes=nodes, every="128ms")
+    build(nodes=nodes, every="100ms", limits={"samples_per_second": "1000"})
+
+
+def test_a_session_is_never_asked_for_longer_than_a_minute() -> None:
+    """A gateway whose power goes must not hold one of a control's few slots for long."""
+    with pytest.raises(ConfigError, match=r"limits\.session_timeout") as caught:
+        build(limits={"session_timeout": "2m"})
+    assert "at most 1m" in caught.value.hint or "at most 60s" in caught.value.hint
