@@ -71,6 +71,7 @@ class SimulatedServer:
         self._limit = limit
         self._only_user = user is not None
         iserver = ScarceServer(user_manager=user)
+        self._iserver = iserver
         iserver.slots = slots
         self._subscriptions = TroubledSubscriptions(
             iserver, items_per_call=items_limit, shortest_interval=shortest_interval
@@ -138,6 +139,8 @@ class SimulatedServer:
                 return f"ok {self._reads}"
             if name == "sessions":
                 return f"ok {len(self._server.iserver._external_sessions)}"  # asyncua does not publish it
+            if name == "asked-timeout":
+                return f"ok {self._iserver.asked_timeout}"
             if name == "subscriptions":
                 return f"ok {len(self._subscriptions.subscriptions)}"
             if name == "status":

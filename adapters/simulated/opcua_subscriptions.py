@@ -15,6 +15,19 @@ from asyncua.ua.status_codes import StatusCodes
 
 from adapters.simulated.machine import CommandError
 
+
+class TimedSession(InternalSession):
+    """A session that remembers, for its server, how long its client wants it kept."""
+
+    async def create_session(
+        self, params: ua.CreateSessionParameters, sockname: tuple[str, int] | None = None
+    ) -> ua.CreateSessionResult:
+        """Note the wish."""
+        if isinstance(self.iserver, ScarceServer):
+            self.iserver.asked_timeout = max(self.iserver.asked_timeout, round(params.RequestedSessionTimeout or 0))
+        return await super().create_session(params, sockname)
+
+
 NOBODY = User(role=UserRole.Anonymous)
 
 
@@ -22,12 +35,13 @@ class ScarceServer(InternalServer):
     """A server with so many session slots. One whose client died keeps its slot until its timeout, as on a control."""
 
     slots = 0
+    asked_timeout = 0  # ms; the longest that any client asked for
 
     def create_session(self, name: str, user: User = NOBODY, external: bool = False) -> InternalSession:
         """Return a new session, or refuse it when every slot is taken."""
         if external and self.slots and len(self._external_sessions) >= self.slots:
             raise ServiceError(StatusCodes.BadTooManySessions)
-        return super().create_session(name, user, external)
+        return TimedSession(self, self.aspace, self.subscription_service, name, user=user, external=external)
 
 
 class TroubledSubscriptions(SubscriptionService):
