@@ -17,6 +17,8 @@ from edge_bridge.errors import AdapterError
 from tests.integration.opcua_servers import OpcUaServer, running, starting
 from tests.waiting import until
 
+pytestmark = pytest.mark.timeout(240)
+
 R90 = "/Channel/Parameter/R[u1,90]"
 CONTROLS = {
     "steady": (),
@@ -56,7 +58,7 @@ def adapter(server: OpcUaServer, **changed: Any) -> OpcUaAdapter:
     return OpcUaAdapter("m1", options, SystemClock())
 
 
-async def until_reading(readings: AsyncIterator[Reading], within: float = 10, **expected: Any) -> Reading:
+async def until_reading(readings: AsyncIterator[Reading], within: float = 20, **expected: Any) -> Reading:
     """Return the first reading in which the fields have these values."""
     async with asyncio.timeout(within):
         async for found in readings:
@@ -67,7 +69,7 @@ async def until_reading(readings: AsyncIterator[Reading], within: float = 10, **
 
 async def settled(server: OpcUaServer, machine: OpcUaAdapter, readings: AsyncIterator[Reading]) -> None:
     """Take readings until one comes that needed no Read: the subscription is believed."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while True:
             before = server.ask("reads")
             await anext(readings)

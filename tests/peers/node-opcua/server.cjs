@@ -39,6 +39,9 @@ const { values: options } = parseArgs({
     anonymous: { type: "boolean", default: false }, // beside the user
     "max-sessions": { type: "string", default: "10" },
     "max-nodes-per-read": { type: "string", default: "0" },
+    "max-items-per-call": { type: "string", default: "0" },
+    "max-items": { type: "string", default: "0" }, // in one subscription
+    "max-subscriptions": { type: "string", default: "0" }, // of all clients together
     nodeset: { type: "string", multiple: true, default: [] }, // a name known to node-opcua-nodesets, or an XML file
     instance: { type: "string", multiple: true, default: [] }, // NAME=URI;TYPE[;OPTIONAL,OPTIONAL.CHILD]
     namespace: { type: "string", default: "urn:peer:machine" },
@@ -134,6 +137,7 @@ const COMMANDS = {
       .map((child) => child.browseName.name)
       .join(" "),
   sessions: (server) => server.engine.currentSessionCount,
+  subscriptions: (server) => server.engine.currentSubscriptionCount,
   channels: (server) => server.currentChannelCount,
   requests: (_server, words) => seen.get(words) ?? 0,
   trust: (server, words) => server.serverCertificateManager.trustCertificate(fs.readFileSync(words)),
@@ -171,7 +175,12 @@ async function main() {
     nodeset_filename: [...new Set(["standard", ...options.nodeset].flatMap(files))],
     serverCapabilities: {
       maxSessions: Number(options["max-sessions"]),
-      operationLimits: { maxNodesPerRead: Number(options["max-nodes-per-read"]) },
+      maxSubscriptions: Number(options["max-subscriptions"]),
+      maxMonitoredItemsPerSubscription: Number(options["max-items"]),
+      operationLimits: {
+        maxNodesPerRead: Number(options["max-nodes-per-read"]),
+        maxMonitoredItemsPerCall: Number(options["max-items-per-call"]),
+      },
     },
   });
   await server.initialize();
