@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from typing import Any, ClassVar, Literal
@@ -71,7 +72,7 @@ class Naive:
 
 
 async def run(read: str, endpoints: list[str]) -> None:
-    """Obey lines: `start N` goes up to N clients and answers when each was read, `count` tells readings and losses."""
+    """Obey lines: `start N` goes up to N clients and answers when each was read, `count` tells readings, losses and CPU time."""
     clock, counting = SystemClock(), Counting()
     supervisor = Supervisor(clock, counting.offer)
     reader = asyncio.StreamReader()
@@ -87,7 +88,7 @@ async def run(read: str, endpoints: list[str]) -> None:
                 await supervisor.start({f"m{number}": adapter(f"m{number}", options(read, endpoint), clock)})
             started = counting.wanted
             await counting.all_there.wait()
-        print(counting.readings, len(counting.other), flush=True)
+        print(counting.readings, len(counting.other), time.process_time(), flush=True)
     await supervisor.close()
 
 
