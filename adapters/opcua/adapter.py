@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 import structlog
@@ -116,12 +115,9 @@ class OpcUaAdapter:
         following = self._following(plan, session)
         self.how = "polled"
         try:
-            last: tuple[list[Answer], Reading] | None = None
             while True:
                 at, answers = await following.look()
-                if last is None or last[0] is not answers:
-                    last = answers, reading(self.layout, at, answers)
-                yield replace(last[1], at=at)
+                yield reading(self.layout, at, answers)
         finally:
             await following.close()
 
