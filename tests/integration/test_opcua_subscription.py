@@ -274,3 +274,87 @@ async def test_cancelled_at_whatever_step_leaves_nothing(control: OpcUaServer) -
     await until(lambda: control.ask("sessions") == 0)
     assert control.ask("subscriptions") == 0
     assert asyncio.all_tasks() == before
+
+
+async def test_a_program_never_gets_the_version_of_another() -> None:
+    """A control that loads one program after the other, on a server that gives one node at a time: pairs, or none."""
+    pairs = {"A.MPF": "1", "B.MPF": "2"}
+    with running("--max-nodes-per-read", "1", "--max-items-per-call", "1") as server:
+        machine = adapter(server)
+        seen = []
+        server.tell("load A.MPF 1")
+        async with machine.connect() as readings:
+            await settled(server, machine, readings)
+            for number in range(60):
+                name = ("A.MPF", "B.MPF")[number % 2]
+                server.tell(f"load {name} {pairs[name]}")
+                found = await anext(readings)
+                seen.append((found.main_program, [piece.value for piece in found.evidence]))
+            found = await until_reading(readings, main_program="B.MPF")
+            assert [piece.value for piece in found.evidence] == ["2"]
+    assert {program for program, _ in seen} == set(pairs)
+    assert all(versions in ([], [pairs[program]]) for program, versions in seen if program is not None), seen
+
+
+class Link:
+    """A network link to a control that can be cut, which closes nothing, and mended for new connections."""
+
+    def __init__(self, server: OpcUaServer) -> None:
+        self._to = int(server.endpoint.rsplit(":", 1)[1])
+        self._whole = asyncio.Event()
+        self._whole.set()
+        self._writers: list[asyncio.StreamWriter] = []
+
+    async def __aenter__(self) -> Link:
+        """Listen."""
+        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
+        self.endpoint = f"opc.tcp://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close all."""
+        self._server.close()
+        for writer in self._writers:
+            writer.transport.abort()
+
+    def cut(self) -> None:
+        """Let nothing through any more."""
+        self._whole.clear()
+
+    def mend(self) -> None:
+        """Let everything through again; what is connected over the old link stays dead."""
+        self._whole = asyncio.Event()
+        self._whole.set()
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        whole = self._whole
+        back, there = await asyncio.open_connection("127.0.0.1", self._to)
+        self._writers += [writer, there]
+        await asyncio.gather(self._carry(reader, there, whole), self._carry(back, writer, whole))
+
+    @staticmethod
+    async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, whole: asyncio.Event) -> None:
+        while (data := await reader.read(65536)) and whole.is_set():
+            writer.write(data)
+
+
+async def test_a_link_that_is_cut_is_a_loss_and_what_changed_meanwhile_is_read(control: OpcUaServer) -> None:
+    """No reading is made up while it is cut; over the mended link the first reading has the newest values."""
+    clock = SystemClock()
+    control.tell("load BEFORE.MPF 1")
+    async with Link(control) as link:
+        machine = adapter(control, endpoint=link.endpoint, timeout="2s", limits={"session_timeout": "5s"})
+        async with machine.connect() as readings:
+            await settled(control, machine, readings)
+            seen = [await anext(readings)]
+            link.cut()
+            control.tell("load MEANWHILE.MPF 2")
+            with pytest.raises(AdapterError, match="no answer"):
+                await exhaust(readings, seen)
+            assert clock.now().since(seen[-1].at) < 9_500
+            assert {found.main_program for found in seen} == {"BEFORE.MPF"}
+        link.mend()
+        async with machine.connect() as readings:
+            found = await anext(readings)
+            assert (found.main_program, [piece.value for piece in found.evidence]) == ("MEANWHILE.MPF", ["2"])
+    await until(lambda: control.ask("sessions") == 0, within=20)
