@@ -13,16 +13,14 @@ from typing import Any
 from asyncua import ua
 from asyncua.common.callback import CallbackType
 from asyncua.common.utils import ServiceError
-from asyncua.crypto.permission_rules import User, UserRole
 from asyncua.server.binary_server_asyncio import BinaryServer
-from asyncua.server.internal_server import InternalServer
 from asyncua.server.server import Server
-from asyncua.server.user_managers import UserManager
 from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.status_codes import StatusCodes
 
 from adapters.simulated.machine import CommandError, Machine
 from adapters.simulated.opcua_dialects import DIALECTS, Dialect
+from adapters.simulated.opcua_security import Users, add_arguments, protect
 
 HOST = "127.0.0.1"
 SHORTEST_SESSION = 1_000  # milliseconds; shorter than on a real control, so that keeping one alive is tried quickly
@@ -38,28 +36,16 @@ _PARSERS: dict[str, Callable[[str], ua.Variant]] = {
 }
 
 
-class OnlyUser(UserManager):
-    """Lets one user in; anonymous clients and wrong passwords are refused."""
-
-    def __init__(self, name: str, password: str) -> None:
-        self._known = (name, password)
-
-    def get_user(
-        self, iserver: InternalServer, username: str | None = None, password: str | None = None, certificate: Any = None
-    ) -> User | None:
-        """Return the user when name and password are right."""
-        return User(role=UserRole.User, name=username) if (username, password) == self._known else None
-
-
 class SimulatedServer:
     """One machine on one or more ports of this computer."""
 
-    def __init__(self, dialect: Dialect, machine: Machine, *, user: OnlyUser | None, limit: int) -> None:
+    def __init__(self, dialect: Dialect, machine: Machine, arguments: argparse.Namespace) -> None:
         self.machine = machine
         self._dialect = dialect
-        self._limit = limit
-        self._only_user = user is not None
-        self._server = Server(user_manager=user)
+        self._limit: int = arguments.max_nodes_per_read
+        self._arguments = arguments
+        self._users = Users.of(arguments)
+        self._server = Server(user_manager=self._users)
         self._more: list[BinaryServer] = []
         self._nodes: dict[str, ua.NodeId] = {}
         self._forced: set[str] = set()
@@ -79,9 +65,9 @@ class SimulatedServer:
         await server.init()
         server.iserver.min_session_timeout_ms = SHORTEST_SESSION
         server.set_endpoint(f"opc.tcp://{HOST}:{ports[0]}")
-        server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
-        if self._only_user:
-            server.set_identity_tokens([ua.UserNameIdentityToken])
+        await protect(server, self._arguments)
+        if self._users is not None:
+            server.set_identity_tokens(self._users.tokens)
         for number in range(namespaces_before):
             await server.register_namespace(f"urn:simulated:other:{number}")
         await self._add_nodes(await server.register_namespace(self._dialect.namespace))
@@ -193,8 +179,7 @@ async def serve(arguments: argparse.Namespace) -> None:
     """Run until stdin ends, `quit`, or SIGTERM."""
     dialect = DIALECTS[arguments.profile]
     machine = Machine(dialect.codes, main_program=arguments.program, version=arguments.version)
-    user = OnlyUser(arguments.user, arguments.password) if arguments.user else None
-    server = SimulatedServer(dialect, machine, user=user, limit=arguments.max_nodes_per_read)
+    server = SimulatedServer(dialect, machine, arguments)
     ports = [arguments.port + number if arguments.port else 0 for number in range(arguments.count)]
     endpoints = await server.start(ports, namespaces_before=arguments.namespaces_before)
     obeying = asyncio.create_task(_obey_stdin(server))
@@ -231,6 +216,7 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--version", default="B", help="what the version variable holds")
     found.add_argument("--max-nodes-per-read", type=int, default=0, help="refuse larger requests (default: no limit)")
     found.add_argument("--namespaces-before", type=int, default=0, help="move the nodes to a later namespace index")
+    add_arguments(found)
     return found
 
 
