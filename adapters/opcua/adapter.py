@@ -12,6 +12,7 @@ from asyncua import ua
 from adapters.opcua import profile
 from adapters.opcua.decode import Layout, reading
 from adapters.opcua.following import Following, terms
+from adapters.opcua.identification import protection, user_certificate
 from adapters.opcua.layout import lay_out
 from adapters.opcua.nodes import Resolved, resolve
 from adapters.opcua.options import OpcUaOptions, check, check_rate
@@ -59,6 +60,8 @@ class OpcUaAdapter:
             session_timeout=settings.limits.session_timeout,
             username=self.options.username,
             password=self.options.password_credential,
+            user_certificate=user_certificate(self.options, options),
+            protection=protection(self.options, name),
         )
 
     @asynccontextmanager

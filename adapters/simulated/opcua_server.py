@@ -13,16 +13,14 @@ from typing import Any
 from asyncua import ua
 from asyncua.common.callback import CallbackType
 from asyncua.common.utils import ServiceError
-from asyncua.crypto.permission_rules import User, UserRole
 from asyncua.server.binary_server_asyncio import BinaryServer
-from asyncua.server.internal_server import InternalServer
 from asyncua.server.server import Server
-from asyncua.server.user_managers import UserManager
 from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.status_codes import StatusCodes
 
 from adapters.simulated.machine import CommandError, Machine
 from adapters.simulated.opcua_dialects import DIALECTS, Dialect
+from adapters.simulated.opcua_security import Users, add_arguments, protect
 from adapters.simulated.opcua_subscriptions import ScarceServer, TroubledSubscriptions
 
 HOST = "127.0.0.1"
@@ -39,46 +37,23 @@ _PARSERS: dict[str, Callable[[str], ua.Variant]] = {
 }
 
 
-class OnlyUser(UserManager):
-    """Lets one user in; anonymous clients and wrong passwords are refused."""
-
-    def __init__(self, name: str, password: str) -> None:
-        self._known = (name, password)
-
-    def get_user(
-        self, iserver: InternalServer, username: str | None = None, password: str | None = None, certificate: Any = None
-    ) -> User | None:
-        """Return the user when name and password are right."""
-        return User(role=UserRole.User, name=username) if (username, password) == self._known else None
-
-
 class SimulatedServer:
     """One machine on one or more ports of this computer."""
 
-    def __init__(
-        self,
-        dialect: Dialect,
-        machine: Machine,
-        *,
-        user: OnlyUser | None,
-        limit: int,
-        slots: int = 0,
-        items_limit: int = 0,
-        shortest_interval: int = 0,
-    ) -> None:
+    def __init__(self, dialect: Dialect, machine: Machine, arguments: argparse.Namespace) -> None:
         self.machine = machine
         self._dialect = dialect
-        self._limit = limit
-        self._only_user = user is not None
-        iserver = ScarceServer(user_manager=user)
-        self._iserver = iserver
-        iserver.slots = slots
+        self._limit: int = arguments.max_nodes_per_read
+        self._arguments = arguments
+        self._users = Users.of(arguments)
+        self._iserver = iserver = ScarceServer(user_manager=self._users)
+        iserver.slots = arguments.max_sessions
+        self._items_limit: int = arguments.max_items_per_call
         self._subscriptions = TroubledSubscriptions(
-            iserver, items_per_call=items_limit, shortest_interval=shortest_interval
+            iserver, items_per_call=self._items_limit, shortest_interval=arguments.shortest_interval
         )
         iserver.subscription_service = self._subscriptions
-        self._items_limit = items_limit
-        self._server = Server(iserver=iserver, user_manager=user)
+        self._server = Server(iserver=iserver, user_manager=self._users)
         self._more: list[BinaryServer] = []
         self._nodes: dict[str, ua.NodeId] = {}
         self._forced: set[str] = set()
@@ -103,9 +78,9 @@ class SimulatedServer:
         await server.init()
         server.iserver.min_session_timeout_ms = SHORTEST_SESSION
         server.set_endpoint(f"opc.tcp://{HOST}:{ports[0]}")
-        server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
-        if self._only_user:
-            server.set_identity_tokens([ua.UserNameIdentityToken])
+        await protect(server, self._arguments)
+        if self._users is not None:
+            server.set_identity_tokens(self._users.tokens)
         for number in range(namespaces_before):
             await server.register_namespace(f"urn:simulated:other:{number}")
         await self._add_nodes(await server.register_namespace(self._dialect.namespace))
@@ -236,16 +211,7 @@ async def serve(arguments: argparse.Namespace) -> None:
     """Run until stdin ends, `quit`, or SIGTERM."""
     dialect = DIALECTS[arguments.profile]
     machine = Machine(dialect.codes, main_program=arguments.program, version=arguments.version)
-    user = OnlyUser(arguments.user, arguments.password) if arguments.user else None
-    server = SimulatedServer(
-        dialect,
-        machine,
-        user=user,
-        limit=arguments.max_nodes_per_read,
-        slots=arguments.max_sessions,
-        items_limit=arguments.max_items_per_call,
-        shortest_interval=arguments.shortest_interval,
-    )
+    server = SimulatedServer(dialect, machine, arguments)
     ports = [arguments.port + number if arguments.port else 0 for number in range(arguments.count)]
     endpoints = await server.start(ports, namespaces_before=arguments.namespaces_before)
     obeying = asyncio.create_task(_obey_stdin(server))
@@ -287,6 +253,7 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--max-sessions", type=int, default=0, help="refuse more sessions (default: no limit)")
     found.add_argument("--shortest-interval", type=int, default=0, help="publish no more often, in ms")
     found.add_argument("--namespaces-before", type=int, default=0, help="move the nodes to a later namespace index")
+    add_arguments(found)
     return found
 
 

@@ -50,6 +50,7 @@ const { values: options } = parseArgs({
 });
 
 const seen = new Map(); // requests by name
+const tokens = new Set(); // channel tokens under which something was asked: one more at each renewal
 const byId = new Map(); // the variables that --variable made
 
 const say = (line) => process.stdout.write(`${line}\n`);
@@ -138,6 +139,7 @@ const COMMANDS = {
       .join(" "),
   sessions: (server) => server.engine.currentSessionCount,
   subscriptions: (server) => server.engine.currentSubscriptionCount,
+  tokens: () => tokens.size,
   channels: (server) => server.currentChannelCount,
   requests: (_server, words) => seen.get(words) ?? 0,
   trust: (server, words) => server.serverCertificateManager.trustCertificate(fs.readFileSync(words)),
@@ -190,6 +192,9 @@ async function main() {
     seen.set(name, (seen.get(name) ?? 0) + 1);
   });
   await server.start();
+  server.endpoints[0].on("newChannel", (channel) =>
+    channel.on("message", ({ securityHeader }) => tokens.add(`${channel.hashKey} ${securityHeader.tokenId}`)),
+  );
   process.on("SIGTERM", () => process.exit(0));
   say(`ready opc.tcp://${HOST}:${server.endpoints[0].port}`);
   for await (const line of readline.createInterface({ input: process.stdin })) {
