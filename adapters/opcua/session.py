@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from asyncio import CancelledError, current_task
+from asyncio import CancelledError, create_task, current_task, shield, wait
 from asyncio import timeout as time_box
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, cast
@@ -89,7 +89,7 @@ class Session:
             await client.send_hello()
             await client.open_secure_channel()
             self._renewed = self._clock.now().boottime
-            await client.create_session()
+            await _whole(client.create_session())
             await self._log_in()
             limit = (await client.uaclient.read(parameters([_MAX_NODES_PER_READ])))[0]
         if limit.StatusCode is None or limit.StatusCode.is_good():
@@ -247,6 +247,18 @@ async def opened(access: Access, clock: Clock) -> AsyncIterator[Session]:
         yield session
     finally:
         await session.close()
+
+
+async def _whole(step: Coroutine[Any, Any, object]) -> None:
+    """Do a step that takes a slot of the control's, and see it through when told to end: only a slot that we know of can
+    be given back, and on some controls there are five."""
+    task = create_task(step)
+    try:
+        await shield(task)
+    except CancelledError:
+        await wait({task}, timeout=CLOSING_SECONDS)
+        task.cancel()
+        raise
 
 
 def _obey_cancellation() -> None:
