@@ -9,12 +9,13 @@ from typing import Any, ClassVar, Literal
 from asyncua import ua
 
 from adapters.opcua import profile
-from adapters.opcua.decode import Layout, reading
+from adapters.opcua.decode import Layout
 from adapters.opcua.layout import lay_out
-from adapters.opcua.nodes import Resolved, resolve
+from adapters.opcua.nodes import Looks, Resolved, resolve
+from adapters.opcua.observing import Observer
 from adapters.opcua.options import OpcUaOptions, check
-from adapters.opcua.probing import derived, seen
-from adapters.opcua.session import Access, Batches, Reads, Session, opened
+from adapters.opcua.probing import Laps, looked
+from adapters.opcua.session import Access, Batches, Session, opened
 from adapters.opcua.values import Answer
 from adapters.opcua.walk import understood, walk
 from edge_bridge.domain.extract import ATTEMPTS, BELONG_TOGETHER, TORN
@@ -42,7 +43,7 @@ class OpcUaAdapter:
         self.layout: Layout = lay_out(name, self.options, settings, options)
         self._namespace = settings.namespace
         self._access = Access(
-            endpoint=self.options.endpoint,
+            endpoint=settings.endpoint,
             timeout=self.options.timeout / 1000,
             session_timeout=settings.limits.session_timeout,
             username=self.options.username,
@@ -60,24 +61,19 @@ class OpcUaAdapter:
 
     async def probe(self) -> Look:
         """Connect, read once, close. Raises what `connect` raises."""
-        took: dict[str, float] = {}
-        since = self._clock.now().boottime
-
-        def lap(step: str) -> None:
-            nonlocal since
-            now = self._clock.now().boottime
-            took[step], since = now - since, now
-
+        laps = Laps(self._clock)
         async with opened(self._access, self._clock) as session:
-            lap("connect")
+            laps.lap("connect")
             plan = Plan(self.layout, self._namespace, session, self._clock)
             await plan.answers()
-            lap("find the nodes")
+            laps.lap("find the nodes")
             answers = await plan.answers()
-            lap("read")
-            at = self._clock.now()
-            found = reading(self.layout, at, answers)
-        return Look(found, seen(self.layout, at, answers) + derived(found), took)
+            laps.lap("read")
+            observer = Observer(self.layout, session, self._clock, self._namespace)
+            try:
+                return await looked(self.layout, observer, self._clock, answers, plan.nodes, laps)
+            finally:
+                await observer.close()
 
     @asynccontextmanager
     async def browse(self, start: str | None, depth: int) -> AsyncIterator[AsyncIterator[Entry]]:
@@ -91,31 +87,41 @@ class OpcUaAdapter:
 
     async def _readings(self, session: Session) -> AsyncGenerator[Reading, None]:
         plan = Plan(self.layout, self._namespace, session, self._clock)
+        observer = Observer(self.layout, session, self._clock, self._namespace)
         pace = Pace(self._clock, self.options.every)
-        while True:
-            await pace.next_poll(session.keep_alive, session.keep_alive_every)
-            answers = await plan.answers()
-            yield reading(self.layout, self._clock.now(), answers)
+        try:
+            while True:
+                await pace.next_poll(session.keep_alive, session.keep_alive_every)
+                answers = await plan.answers()
+                yield await observer.reading(self._clock.now(), answers, plan.nodes)
+        finally:
+            await observer.close()
 
 
 class Plan:
     """The prepared requests of one connection: which nodes they ask for, and where each answer belongs."""
 
-    def __init__(self, layout: Layout, namespace: str | None, session: Reads, clock: Clock) -> None:
+    def __init__(self, layout: Layout, namespace: str | None, session: Looks, clock: Clock) -> None:
         self._session = session
         self._wanted = layout.wanted
+        self._root = layout.root
         self._namespace = namespace
         self._clock = clock
         self._resolved: list[Resolved] = []
         self._batches: Batches = ()
         self._resolve_at: Milliseconds | None = self._clock.now().boottime
 
+    @property
+    def nodes(self) -> Sequence[Resolved]:
+        """What the layout's nodes are on this server, in its order."""
+        return self._resolved
+
     async def answers(self) -> list[Answer]:
         """Return an answer for each node of the layout, in its order."""
         now = self._clock.now().boottime
         if self._resolve_at is not None and now >= self._resolve_at:
             self._resolved = await resolve(
-                self._session, [wanted.reference for wanted in self._wanted], self._namespace
+                self._session, [wanted.reference for wanted in self._wanted], self._namespace, self._root
             )
             self._batches = self._session.prepared([node for node in self._resolved if not isinstance(node, str)])
             self._resolve_at = None
