@@ -21,8 +21,10 @@ PIECE = 32_768
 LONGEST: Milliseconds = 60_000  # of one transfer: 4 MB at 70 kB a second
 CLOSING_SECONDS = 2.0
 _READING = 1  # OPC 10000-5 C.2.1: bit 0 of the mode is Read, and no other bit is ever set here
+_MOVED = ("BadNodeIdUnknown", "BadNodeIdInvalid", "BadNotFound")
 _HINTS = {
     "BadNodeIdUnknown": "it was deleted or moved",
+    "BadNodeIdInvalid": "it was deleted or moved",
     "BadNotFound": "it was deleted or moved",
     "BadUserAccessDenied": "give the gateway's user the right to read files (SINUMERIK: FsRead)",
     "BadNotReadable": "give the gateway's user the right to read files (SINUMERIK: FsRead)",
@@ -95,7 +97,7 @@ async def transferred(session: Transfers, clock: Clock, file: File, most: int) -
         await _close_late(session, file, opening)
         raise
     if not status.is_good():
-        raise FileError(_said(status.name), moved=status.name in ("BadNodeIdUnknown", "BadNotFound"))
+        raise FileError(_said(status.name), moved=status.name in _MOVED)
     if len(given) != 1 or not isinstance(given[0], int):
         raise AdapterError("a file was opened, and the server gave no handle for it", "update the control's server")
     handle = ua.Variant(given[0], ua.VariantType.UInt32)
@@ -117,7 +119,7 @@ async def _pieces(session: Transfers, clock: Clock, file: File, handle: ua.Varia
         except AdapterError as error:
             raise FileError(f"reading it: {error.what}") from error
         if not status.is_good():
-            raise FileError(_said(status.name), moved=status.name in ("BadNodeIdUnknown", "BadNotFound"))
+            raise FileError(_said(status.name), moved=status.name in _MOVED)
         piece = given[0] if len(given) == 1 else None
         if piece is not None and not isinstance(piece, bytes):
             raise FileError("the server answered no bytes")
