@@ -58,6 +58,13 @@ NodeText = Annotated[str, BeforeValidator(_node)]
 """A node as the technician wrote it; its notation is right."""
 
 
+FieldType = Literal[
+    "Boolean", "SByte", "Byte", "Int16", "UInt16", "Int32", "UInt32", "Int64", "UInt64", "Float", "Double",
+    "String", "DateTime", "Guid", "ByteString",
+]  # fmt: skip
+"""What a field of a structure may be: the built-in types that stand for themselves."""
+
+
 class NodeOptions(Options):
     """One node. `sure`, `source` and `unconfirmed` are a profile's own record of what is known, and from where."""
 
@@ -76,7 +83,7 @@ class StackOptions(NodeOptions):
 
     name: str = Field("ProgramName", description="the structure's field that holds a program's name")
     level: str = Field("CallStackLevel", description="the structure's field that holds how deep it was called")
-    structure: dict[str, str] = Field(
+    structure: dict[str, FieldType] = Field(
         default_factory=dict, description="the structure's fields and their types, in order, if the server does not say"
     )
 

@@ -84,24 +84,31 @@ class Interpreter:
         return self._learned[node]
 
     async def _enumeration(self, node: ua.NodeId) -> Learned:
-        """Look at the variable itself (a multi-state one), then at its data type."""
-        for owner in (node, await self._data_type(node)):
+        """Look at the variable itself (a multi-state one), then at its data type: its property, then its definition."""
+        type_ = await self._data_type(node)
+        for owner in (node, type_):
             for child in await self._session.children(owner, _MOST_CHILDREN) if owner is not None else ():
                 if child.BrowseName.Name in ("EnumStrings", "EnumValues"):
                     (value,) = await self._session.read(self._session.prepared([plain(child.NodeId)]))
                     return _enumerated(value.Value.Value if value.Value is not None else None)
+        definition = await self._definition(type_)
+        if isinstance(definition, ua.EnumDefinition) and definition.Fields:
+            return {int(one.Value): one.Name or one.DisplayName.Text or "" for one in definition.Fields}
         return "the server has no texts for its numbers: take `texts` away, and map the numbers"
 
     async def _structure(self, node: ua.NodeId, stack: StackOptions) -> Learned:
-        type_ = await self._data_type(node)
-        if type_ is not None:
-            (said,) = await self._session.read((_attribute(type_, AttributeIds.DataTypeDefinition),))
-            definition = said.Value.Value if status_of(said).is_good() and said.Value is not None else None
-            if isinstance(definition, ua.StructureDefinition):
-                return _defined(definition)
+        definition = await self._definition(await self._data_type(node))
+        if isinstance(definition, ua.StructureDefinition):
+            return _defined(definition)
         if stack.structure:
             return Structure(tuple((name, ua.VariantType[kind]) for name, kind in stack.structure.items()))
         return "the server does not say how its structure is made: write `structure` for the stack"
+
+    async def _definition(self, type_: ua.NodeId | None) -> object:
+        if type_ is None:
+            return None
+        (said,) = await self._session.read((_attribute(type_, AttributeIds.DataTypeDefinition),))
+        return said.Value.Value if status_of(said).is_good() and said.Value is not None else None
 
     async def _data_type(self, node: ua.NodeId) -> ua.NodeId | None:
         (said,) = await self._session.read((_attribute(node, AttributeIds.DataType),))
