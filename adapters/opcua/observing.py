@@ -24,7 +24,7 @@ class Observer:
 
     def __init__(self, layout: Layout, session: Observes, clock: Clock, namespace: str | None) -> None:
         self._layout = layout
-        self._texts = Interpreter(layout.wanted, session)
+        self._texts = Interpreter(layout.wanted, session, clock)
         self.programs = ProgramTexts(layout, session, clock, namespace)
 
     async def reading(self, at: Stamp, answers: Sequence[Answer], nodes: Sequence[Resolved]) -> Reading:

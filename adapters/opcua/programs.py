@@ -21,10 +21,10 @@ from edge_bridge.ports import Clock
 
 TRY_AGAIN: Milliseconds = 10_000  # after a file could not be read
 MOST_PROGRAMS = 16  # of which the text is read at a time: a wrapper that calls more is cut there, with a fault
-PATIENCE_SECONDS = (
-    0.25  # a reading waits that long for size and time of its files, and then goes without their versions
-)
+CONFIRM_AFTER: Milliseconds = 3_000  # a control's file times count seconds: what changes within one looks unchanged
+PATIENCE_SECONDS = 0.25  # a reading waits that long for size and time of its files, then goes without their versions
 ATTEMPTS = 3
+_NEVER: Milliseconds = 10**18
 _READING = "its text is being read"
 _TEXTS = {Extractor.HEADER, Extractor.COMMENT, Extractor.DIGEST}
 
@@ -68,6 +68,7 @@ class ProgramTexts:
         self._stats: asyncio.Task[list[Stat]] | None = None
         self._asked: list[_Program] = []
         self._current: _Program | None = None
+        self._cut = False
 
     @property
     def busy(self) -> bool:
@@ -104,10 +105,14 @@ class ProgramTexts:
     def _want(self, found: Found, main: str | None) -> list[_Program]:
         """Return the programs whose text is wanted now, known ones as they are, and forget all others."""
         keep: dict[str, _Program] = {}
+        self._cut = False
 
         def want(raw: str, *, whole: bool) -> None:
             key = self._key(raw)
-            if key in keep or len(keep) >= MOST_PROGRAMS:
+            if key in keep:
+                return
+            if len(keep) >= MOST_PROGRAMS:
+                self._cut = True
                 return
             old = self._programs.get(key)
             same = old is not None and old.raw == raw and old.whole >= whole  # another path may be another file
@@ -204,10 +209,12 @@ class ProgramTexts:
             raise FileError(f"{why} again and again while it is read")
         if not data:
             raise FileError("it is empty")
+        seen_before = one.text is not None and one.stat == after
         one.stat = after
         one.text = content(one.raw, one.file.place, data, whole=complete and one.whole)
         one.why = "" if complete or not one.whole else f"is larger than {WHOLE_BYTES // 1_000_000} MB: not read whole"
-        one.due = _NEVER if after.dated else self._now() + self._layout.recheck
+        again = _NEVER if seen_before else self._now() + min(CONFIRM_AFTER, self._layout.recheck)
+        one.due = again if after.dated else self._now() + self._layout.recheck
 
     def _told(self, wanted: Sequence[_Program], main: str | None, sure: bool) -> Known:
         faults: list[Fault] = []
@@ -219,14 +226,14 @@ class ProgramTexts:
                 texts.append(one.text)
             if one.text is None or one.why:
                 faults.append(Fault("version", f"{one.raw}: {one.why}"))
+        if self._cut:
+            faults.append(Fault("version", f"only the texts of the first {MOST_PROGRAMS} programs are read"))
         called: tuple[str, ...] | None = None
         if self._calls and main is not None:
             wrapper = self._programs[self._key(main)]
             faults = [fault for fault in faults if self._texts or not fault.error.startswith(f"{main}: ")]
             if wrapper.text is not None and sure and wrapper.text.calls is not None:
                 called = wrapper.text.calls
-                if self._texts and len({main, *called}) > MOST_PROGRAMS:
-                    faults.append(Fault("version", f"{main}: calls {len(called)} programs: {MOST_PROGRAMS} are read"))
             else:
                 why = wrapper.why or "the control does not say in time whether its file changed"
                 faults.append(Fault("called", f"{main}: {why}"))
@@ -243,6 +250,3 @@ class ProgramTexts:
 
     def _now(self) -> Milliseconds:
         return self._clock.now().boottime
-
-
-_NEVER: Milliseconds = 10**18

@@ -7,8 +7,9 @@ would then read each other's structures. So a structure's bytes are taken apart 
 from __future__ import annotations
 
 import struct
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Protocol
 
 from asyncua import ua
@@ -22,9 +23,12 @@ from adapters.opcua.instances import Finds, Resolved, plain
 from adapters.opcua.options import StackOptions
 from adapters.opcua.session import Reads, parameters
 from adapters.opcua.values import Answer, status_of
+from edge_bridge.domain.instant import Milliseconds
+from edge_bridge.ports import Clock
 
 _LARGEST_BUILT_IN = 15  # Boolean … ByteString: what a field of such a structure may be (OPC 10000-6 5.1.2)
 _MOST_CHILDREN = 200
+ASK_AGAIN: Milliseconds = 30_000
 
 
 class Asks(Reads, Finds, Protocol):
@@ -54,12 +58,15 @@ Learned = Mapping[int, str] | Structure | str
 
 
 class Interpreter:
-    """Turns the numbers and structures of one connection into texts. Each node's type is asked for once."""
+    """Turns the numbers and structures of one connection into texts. Each node's type is asked for once, a lacking one
+    again now and then: a control that is starting publishes its types bit by bit.
+    """
 
-    def __init__(self, wanted: Sequence[Wanted], session: Asks) -> None:
+    def __init__(self, wanted: Sequence[Wanted], session: Asks, clock: Clock) -> None:
         self._wanted = wanted
         self._session = session
-        self._learned: dict[ua.NodeId, Learned] = {}
+        self._clock = clock
+        self._learned: dict[ua.NodeId, tuple[Learned, Milliseconds]] = {}
 
     async def texts(self, answers: Sequence[Answer], nodes: Sequence[Resolved]) -> list[Answer]:
         """Return the answers, in order, with texts for what the settings say has texts, and names for program stacks."""
@@ -68,20 +75,20 @@ class Interpreter:
             said = answer
             if isinstance(node, ua.NodeId) and not isinstance(answer, str) and _holds_something(answer):
                 if wanted.texts:
-                    learned = await self._once(node, self._enumeration(node))
+                    learned = await self._once(node, partial(self._enumeration, node))
                     said = _text(answer, learned)
                 elif wanted.stack is not None and _holds_structures(answer):
-                    learned = await self._once(node, self._structure(node, wanted.stack))
+                    learned = await self._once(node, partial(self._structure, node, wanted.stack))
                     said = names(answer, wanted.stack, learned)
             found.append(said)
         return found
 
-    async def _once(self, node: ua.NodeId, learning: Coroutine[Any, Any, Learned]) -> Learned:
-        if node in self._learned:
-            learning.close()
-        else:
-            self._learned[node] = await learning
-        return self._learned[node]
+    async def _once(self, node: ua.NodeId, learn: Callable[[], Awaitable[Learned]]) -> Learned:
+        now = self._clock.now().boottime
+        known = self._learned.get(node)
+        if known is None or (isinstance(known[0], str) and now - known[1] >= ASK_AGAIN):
+            known = self._learned[node] = await learn(), now
+        return known[0]
 
     async def _enumeration(self, node: ua.NodeId) -> Learned:
         """Look at the variable itself (a multi-state one), then at its data type: its property, then its definition."""

@@ -145,6 +145,8 @@ class SimulatedServer:
                 return f"ok {len(self._server.iserver._external_sessions)}"  # asyncua does not publish it
             if name == "handles" and self._files is not None:
                 return f"ok {self._files.handles}"
+            if name == "opened" and self._files is not None:
+                return f"ok {self._files.calls['Open']}"
             if name == "calls" and self._files is not None:
                 return f"ok {' '.join(sorted(self._files.calls))}"
             if name == "services":
