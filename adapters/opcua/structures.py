@@ -67,10 +67,13 @@ class Interpreter:
         self._session = session
         self._clock = clock
         self._learned: dict[ua.NodeId, tuple[Learned, Milliseconds]] = {}
+        self._needed = any(one.texts or one.stack is not None for one in wanted)
 
     async def texts(self, answers: Sequence[Answer], nodes: Sequence[Resolved]) -> list[Answer]:
         """Return the answers, in order, with texts for what the settings say has texts, and names for program stacks."""
         found: list[Answer] = []
+        if not self._needed:
+            return list(answers)
         for wanted, node, answer in zip(self._wanted, nodes, answers, strict=True):
             said = answer
             if isinstance(node, ua.NodeId) and not isinstance(answer, str) and _holds_something(answer):
