@@ -46,6 +46,11 @@ class SimulatedFiles:
         self._folders: dict[str, Node] = {}
         self._handle = 0
         self.calls: Counter[str] = Counter()
+        self.facts: dict[str, Callable[[], object]] = {
+            "handles": lambda: sum(len(file.open_as) for file in self._files.values()),  # how many are open
+            "opened": lambda: self.calls["Open"],  # how often one was
+            "calls": lambda: " ".join(sorted(self.calls)),
+        }
         self.commands: dict[str, Callable[[str], Any]] = {
             "program": self._program,
             "large": self._large,
@@ -53,11 +58,6 @@ class SimulatedFiles:
             "fault": self._fault,
             "go-on": self._go_on,
         }
-
-    @property
-    def handles(self) -> int:
-        """How many files are open."""
-        return sum(len(file.open_as) for file in self._files.values())
 
     async def start(self) -> None:
         """Make the top folder."""

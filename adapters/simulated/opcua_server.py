@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
-import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -25,6 +24,7 @@ from asyncua.ua.status_codes import StatusCodes
 from adapters.simulated.machine import CommandError, Machine
 from adapters.simulated.opcua_dialects import DIALECTS, Dialect
 from adapters.simulated.opcua_files import SimulatedFiles
+from adapters.simulated.opcua_record import Record
 
 HOST = "127.0.0.1"
 SHORTEST_SESSION = 1_000  # milliseconds; shorter than on a real control, so that keeping one alive is tried quickly
@@ -53,19 +53,6 @@ class OnlyUser(UserManager):
         return User(role=UserRole.User, name=username) if (username, password) == self._known else None
 
 
-class Record(logging.Handler):
-    """The services that clients asked for, from the library's own log: `Read`, `Browse`, `call`, …"""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.services: set[str] = set()
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Note one line of the log."""
-        if found := re.match(r"(?P<service>[\w -]+?) request", record.getMessage()):
-            self.services.add(found["service"].lower())
-
-
 class SimulatedServer:
     """One machine on one or more ports of this computer."""
 
@@ -76,8 +63,8 @@ class SimulatedServer:
         self._dialect = dialect
         self._limit = limit
         self._dated = dated
-        self._files: SimulatedFiles | None = None
-        self._record = Record()
+        self.record = Record()
+        self._facts: dict[str, Callable[[], object]] = {"services": lambda: ", ".join(sorted(self.record.services))}
         self._only_user = user is not None
         self._server = Server(user_manager=user)
         self._more: list[BinaryServer] = []
@@ -106,9 +93,10 @@ class SimulatedServer:
             await server.register_namespace(f"urn:simulated:other:{number}")
         index = await server.register_namespace(self._dialect.namespace)
         await self._add_nodes(index)
-        self._files = SimulatedFiles(server, index, self._dialect.files, dated=self._dated)
-        await self._files.start()
-        self._commands |= self._files.commands
+        files = SimulatedFiles(server, index, self._dialect.files, dated=self._dated)
+        await files.start()
+        self._commands |= files.commands
+        self._facts |= files.facts
         await server.get_node(
             ua.NodeId(ua.Int32(ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerRead))
         ).write_value(ua.Variant(self._limit, ua.VariantType.UInt32))
@@ -121,13 +109,6 @@ class SimulatedServer:
             await more.start()
             self._more.append(more)
         return [f"opc.tcp://{HOST}:{binary.port}" for binary in (server.bserver, *self._more)]
-
-    def record(self) -> None:
-        """Note from now on which services clients ask for, as the library itself names them."""
-        logger = logging.getLogger("asyncua.server.uaprocessor")
-        logger.setLevel(logging.DEBUG)
-        logger.addHandler(self._record)
-        logger.propagate = False
 
     async def stop(self) -> None:
         """Stop listening."""
@@ -143,14 +124,8 @@ class SimulatedServer:
                 return f"ok {self._reads}"
             if name == "sessions":
                 return f"ok {len(self._server.iserver._external_sessions)}"  # asyncua does not publish it
-            if name == "handles" and self._files is not None:
-                return f"ok {self._files.handles}"
-            if name == "opened" and self._files is not None:
-                return f"ok {self._files.calls['Open']}"
-            if name == "calls" and self._files is not None:
-                return f"ok {' '.join(sorted(self._files.calls))}"
-            if name == "services":
-                return f"ok {', '.join(sorted(self._record.services))}"
+            if name in self._facts:
+                return f"ok {self._facts[name]()}"
             if name == "status":
                 return f"ok {self.machine.status()}"
             if name in self._commands:
@@ -236,7 +211,7 @@ async def serve(arguments: argparse.Namespace) -> None:
     limit, dated = arguments.max_nodes_per_read, not arguments.undated
     server = SimulatedServer(dialect, machine, user=user, limit=limit, dated=dated)
     if arguments.record:
-        server.record()
+        server.record.start()
     ports = [arguments.port + number if arguments.port else 0 for number in range(arguments.count)]
     endpoints = await server.start(ports, namespaces_before=arguments.namespaces_before)
     obeying = asyncio.create_task(_obey_stdin(server))
