@@ -33,7 +33,7 @@ class Serves(Transfers, Locates, Protocol):
     """What reading program texts needs of a session."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Program:
     """One program whose text is wanted. text: what was read of it, None while nothing is to be believed; why: says so."""
 
