@@ -62,6 +62,9 @@ class Simulator:
         """Stop it."""
         self._child.terminate()
         self._child.wait(20)
+        for pipe in (self._child.stdin, self._child.stdout):
+            if pipe is not None:
+                pipe.close()
 
 
 class Watcher(Subscriber):

@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from edge_bridge import __version__, cards, control, health, systemd, watchdog
+from edge_bridge import __version__, cards, control, health, systemd, trusting, watchdog
 from edge_bridge.commands import Commands
 from edge_bridge.config import Config, diff, load
 from edge_bridge.contract import Topics, source_urn
@@ -80,9 +80,8 @@ class Daemon:
             log.warning("configuration", doubt=str(warning))
         try:
             return cls._opened(config, clock, edits)
-        except (
-            StoreCorrupt
-        ) as damage:  # found only now, in the rows: opening it again looks at every page, and salvages
+        except StoreCorrupt as damage:
+            # Found only now, in the rows: opening it again looks at every page, and salvages.
             log.error("database damaged", error=damage.what)
             return cls._opened(config, clock, edits)
 
@@ -249,6 +248,8 @@ class Daemon:
                 return {"id": answer.id, "ok": answer.ok, "reason": answer.reason}
             case "reload":
                 return {"ok": (refused := await self.reload()) is None, "reason": refused or ""}
+            case "trust":
+                return await trusting.answered(self._config.pki, message, self._clock.now().utc)
             case "replay":
                 answer = await self._forwarder.replay(message.get("from"), message.get("to"))
                 return {"ok": answer.ok, "reason": answer.reason}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
 
@@ -52,6 +52,22 @@ class AdapterError(EdgeBridgeError):
 
 class RefusedError(AdapterError):
     """The other side knows us and says no (credentials, policy): trying again without a person is of no use."""
+
+
+class UntrustedError(RefusedError):
+    """The other side shows a certificate that no person has accepted. Trying again is of use once one has.
+
+    facts: `fingerprint` first, then whatever a card should say. accepted: tells whether a person has accepted it by now.
+    """
+
+    def __init__(self, what: str, hint: str, *, facts: Mapping[str, str], accepted: Callable[[], bool]) -> None:
+        super().__init__(what, hint)
+        self.facts = dict(facts)
+        self.accepted = accepted
+
+
+class CertificateError(EdgeBridgeError):
+    """Our own certificate, or the folder of those that are trusted, cannot be used."""
 
 
 class StoreError(EdgeBridgeError):

@@ -11,12 +11,14 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 
 import structlog
 
-from edge_bridge.domain.signal import AdapterBack, AdapterLost, Signal
-from edge_bridge.errors import ConfigError, EdgeBridgeError, RefusedError
+from edge_bridge.domain.card import Kind
+from edge_bridge.domain.signal import AdapterBack, AdapterLost, Incident, Signal
+from edge_bridge.errors import CertificateError, ConfigError, EdgeBridgeError, RefusedError, UntrustedError
 from edge_bridge.ports import Adapter, Clock
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
 STEADY_S = 30.0  # a connection that lasted this long makes the next pause short again
+LOOK_S, MEET_AGAIN_S = 1.0, 60.0  # for a certificate: whether a person has accepted it; whether it is still the same
 PATIENCE_S = 6.0  # for an adapter to close its session
 ASK_AGAIN_S = 1.5  # asyncio.wait_for can lose a cancellation (Python 3.11): it is asked again
 
@@ -67,10 +69,13 @@ class Supervisor:
         """Keep one adapter connected for as long as it may be."""
         pause, attempt = FIRST_PAUSE_S, _Attempt(self._clock.now().boottime)
         while not _ending():
-            attempt = _Attempt(self._clock.now().boottime, away=attempt.away)
+            attempt = _Attempt(self._clock.now().boottime, away=attempt.away, untrusted=attempt.untrusted)
             try:
                 await self._read(name, adapter, attempt)
                 error = "the connection ended"
+            except UntrustedError as refusal:
+                await self._wait_for_trust(name, refusal, attempt)
+                continue
             except (RefusedError, ConfigError) as refusal:
                 await self._give_up(name, refusal)
                 return
@@ -85,6 +90,7 @@ class Supervisor:
             if not attempt.away:
                 log.warning("lost", adapter=name, error=error)
             attempt.away = True
+            self._goes_on(name, attempt)
             if self._clock.now().boottime - attempt.began > STEADY_S * 1000:
                 pause = FIRST_PAUSE_S
             await self._say(name, AdapterLost(name, self._clock.now(), error))
@@ -93,6 +99,7 @@ class Supervisor:
 
     async def _read(self, name: str, adapter: Adapter, attempt: _Attempt) -> None:
         async with adapter.connect() as reports:
+            self._goes_on(name, attempt)
             if adapter.delivers != "readings":
                 await self._say(name, AdapterBack(name, self._clock.now()))
             async for report in reports:
@@ -108,6 +115,32 @@ class Supervisor:
         if self._running.get(name) is asyncio.current_task():
             await self._offer(signal)
 
+    async def _wait_for_trust(self, name: str, refusal: UntrustedError, attempt: _Attempt) -> None:
+        """Tell people once of a certificate that nobody has accepted; return when one has, or when it is time to look
+        whether it is still the same.
+        """
+        fingerprint = refusal.facts.get("fingerprint", "")
+        attempt.away = True
+        if fingerprint != attempt.untrusted:
+            attempt.untrusted = fingerprint
+            await self._give_up(name, refusal)
+            await self._say(name, Incident(self._clock.now(), Kind.UNTRUSTED_CERTIFICATE, name, refusal.facts))
+        began = self._clock.now().boottime
+        while self._clock.now().boottime - began < MEET_AGAIN_S * 1000:
+            await self._clock.sleep(LOOK_S)
+            try:
+                if refusal.accepted():
+                    return
+            except CertificateError as unreadable:  # connecting will say so, each time
+                log.warning("cannot look for trust", adapter=name, error=str(unreadable))
+                return
+
+    def _goes_on(self, name: str, attempt: _Attempt) -> None:
+        """Note that no person is needed any more."""
+        if attempt.untrusted is not None and self._running.get(name) is asyncio.current_task():
+            attempt.untrusted = None
+            self.stopped.pop(name, None)
+
     async def _give_up(self, name: str, refusal: EdgeBridgeError) -> None:
         """Stop one adapter for which trying again is of no use, and say what a person has to do."""
         log.error("stopped", adapter=name, error=refusal.what, hint=refusal.hint or "mend it, then reload")
@@ -117,13 +150,16 @@ class Supervisor:
 
 
 class _Attempt:
-    """One try to be connected. began: boottime. away: the loss was told, and being back not yet."""
+    """One try to be connected. began: boottime. away: the loss was told, and being back not yet. untrusted: the fingerprint
+    of the certificate that people have been told of.
+    """
 
-    __slots__ = ("away", "began")
+    __slots__ = ("away", "began", "untrusted")
 
-    def __init__(self, began: int, *, away: bool = False) -> None:
+    def __init__(self, began: int, *, away: bool = False, untrusted: str | None = None) -> None:
         self.began = began
         self.away = away
+        self.untrusted = untrusted
 
 
 def _ending() -> bool:

@@ -62,7 +62,9 @@ class Polls:
     async def __anext__(self) -> Reading:
         """Wait for the next slot and read. Raises AdapterError when the connection is lost."""
         await self._pace.next_poll()
-        return await self._read()
+        found = await self._read()
+        self._pace.polled()
+        return found
 
     async def _read(self) -> Reading:
         for _ in range(ATTEMPTS):

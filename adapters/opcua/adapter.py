@@ -4,33 +4,41 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
+import structlog
 from asyncua import ua
 
 from adapters.opcua import profile
 from adapters.opcua.decode import Layout
+from adapters.opcua.following import Following, terms
+from adapters.opcua.identification import protection, user_certificate
 from adapters.opcua.layout import lay_out
 from adapters.opcua.nodes import Looks, Resolved, resolve
 from adapters.opcua.observing import Observer
-from adapters.opcua.options import OpcUaOptions, check
+from adapters.opcua.options import OpcUaOptions, check, check_rate
 from adapters.opcua.probing import Laps, looked
 from adapters.opcua.session import Access, Batches, Session, opened
+from adapters.opcua.subscription import Subscription
 from adapters.opcua.values import Answer
 from adapters.opcua.walk import understood, walk
 from edge_bridge.domain.extract import ATTEMPTS, BELONG_TOGETHER, TORN
 from edge_bridge.domain.instant import Milliseconds
 from edge_bridge.domain.reading import Reading
 from edge_bridge.options import read_options
-from edge_bridge.pacing import Pace
-from edge_bridge.ports import Clock, Entry, Look
+from edge_bridge.ports import Clock, Entry, Look, Seen
 
 RESOLVE_AGAIN: Milliseconds = 30_000  # a control that is starting publishes its nodes bit by bit
+log = structlog.get_logger(__name__)
 _STALE = ("BadNodeIdUnknown", "BadNodeIdInvalid", "BadAttributeIdInvalid")
 
 
 class OpcUaAdapter:
-    """Polls one machine's OPC UA server. It reads only."""
+    """Reads one machine's OPC UA server. It reads only.
+
+    how: whether it polls or is subscribed, and why, in words; empty while it has not been connected.
+    """
 
     delivers: ClassVar[Literal["readings"]] = "readings"
     Options: ClassVar[type[OpcUaOptions]] = OpcUaOptions
@@ -41,18 +49,30 @@ class OpcUaAdapter:
         self._clock = clock
         settings = profile.settle(profile.read(self.options.profile, options), self.options)
         self.layout: Layout = lay_out(name, self.options, settings, options)
+        check_rate(len(self.layout.wanted), self.options.every, settings.limits, options)
         self._namespace = settings.namespace
+        self._subscribes = (settings.read if self.options.read == "auto" else self.options.read) == "subscribe"
+        self._limits = settings.limits
+        self._name = name
+        self._said: set[str] = set()
+        self.how = ""
         self._access = Access(
             endpoint=settings.endpoint,
             timeout=self.options.timeout / 1000,
             session_timeout=settings.limits.session_timeout,
             username=self.options.username,
             password=self.options.password_credential,
+            user_certificate=user_certificate(self.options, options),
+            protection=protection(self.options, name),
         )
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[AsyncIterator[Reading]]:
-        """Enter = connected; iterate = one reading each `every`, the first at once; AdapterError = lost."""
+        """Enter = connected; iterate = one reading after another, the first at once; AdapterError = lost.
+
+        A reading comes each `every` when the machine is polled; with a subscription, when something changed and every few
+        seconds.
+        """
         async with (
             opened(self._access, self._clock) as session,
             aclosing(self._readings(session)) as readings,
@@ -71,9 +91,14 @@ class OpcUaAdapter:
             laps.lap("read")
             observer = Observer(self.layout, session, self._clock, self._namespace)
             try:
-                return await looked(self.layout, observer, self._clock, answers, plan.nodes, laps)
+                look = await looked(self.layout, observer, self._clock, answers, plan.nodes, laps)
             finally:
                 await observer.close()
+            if self._subscribes:
+                await self._following(plan, session).begin()
+                laps.lap("subscribe")
+                look = replace(look, values=(*look.values, Seen("read", f"read: {self.options.read}", None, self.how)))
+        return look
 
     @asynccontextmanager
     async def browse(self, start: str | None, depth: int) -> AsyncIterator[AsyncIterator[Entry]]:
@@ -87,15 +112,29 @@ class OpcUaAdapter:
 
     async def _readings(self, session: Session) -> AsyncGenerator[Reading, None]:
         plan = Plan(self.layout, self._namespace, session, self._clock)
+        following = self._following(plan, session)
         observer = Observer(self.layout, session, self._clock, self._namespace)
-        pace = Pace(self._clock, self.options.every)
+        self.how = "polled"
         try:
             while True:
-                await pace.next_poll(session.keep_alive, session.keep_alive_every)
-                answers = await plan.answers()
-                yield await observer.reading(self._clock.now(), answers, plan.nodes)
+                at, answers = await following.look()
+                yield await observer.reading(at, answers, plan.nodes)
         finally:
             await observer.close()
+            await following.close()
+
+    def _following(self, plan: Plan, session: Session) -> Following:
+        every = self.options.every
+        asked = terms(every, session.keep_alive_every, self._limits.session_timeout, self._limits.sampling)
+        subscription = Subscription(session, self._clock) if self._subscribes else None
+        return Following(plan, session, subscription, asked, self._clock, every, self._say)
+
+    def _say(self, how: str) -> None:
+        """Note how it is read now, and log it once: a control's server does not change its mind often."""
+        self.how = how
+        if how not in self._said:
+            self._said.add(how)
+            log.info("how it is read", adapter=self._name, how=how)
 
 
 class Plan:
@@ -115,6 +154,11 @@ class Plan:
     def nodes(self) -> Sequence[Resolved]:
         """What the layout's nodes are on this server, in its order."""
         return self._resolved
+
+    @property
+    def again(self) -> Milliseconds | None:
+        """When nodes that were missing are looked for again; None when none is."""
+        return self._resolve_at
 
     async def answers(self) -> list[Answer]:
         """Return an answer for each node of the layout, in its order."""

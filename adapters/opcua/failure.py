@@ -6,7 +6,11 @@ import socket
 
 from asyncua import ua
 from asyncua.ua.uaerrors import UaError, UaStatusCodeError
+from cryptography.exceptions import InvalidSignature
 
+from adapters.opcua.refusals import about_certificates
+from adapters.opcua.security import Secured, mismatch
+from edge_bridge.domain.instant import Milliseconds
 from edge_bridge.errors import AdapterError, RefusedError
 
 _CREDENTIALS = {
@@ -27,14 +31,23 @@ _HINTS = {
 }
 _LOST = {"BadSessionIdInvalid", "BadSessionClosed", "BadSecureChannelClosed", "BadSecureChannelIdInvalid"}
 
-ERRORS = (OSError, TimeoutError, UaError)
+ERRORS = (OSError, TimeoutError, UaError, InvalidSignature)
 """What asyncua raises when a server cannot be reached, goes away, refuses, or answers nonsense."""
 
 
-def explained(error: Exception, endpoint: str, timeout: float) -> AdapterError:
-    """Return the AdapterError for one of ERRORS; a RefusedError where trying again is of no use. timeout: seconds."""
+def explained(
+    error: Exception, endpoint: str, timeout: float, secured: Secured | None = None, now: Milliseconds = 0
+) -> AdapterError:
+    """Return the AdapterError for one of ERRORS; a RefusedError where trying again is of no use.
+
+    timeout: seconds. secured: what was settled with the server, when the connection is encrypted. now: UTC ms.
+    """
     if isinstance(error, UaStatusCodeError):
-        return _status(ua.StatusCode(error.code).name, endpoint)
+        name = ua.StatusCode(error.code).name
+        found = about_certificates(name, endpoint, secured, now) if secured is not None else None
+        return found or _status(name, endpoint)
+    if isinstance(error, InvalidSignature) or "certificate mismatch" in str(error):
+        return mismatch(endpoint)
     if isinstance(error, TimeoutError):
         return AdapterError(
             f"no answer from {endpoint} within {timeout:g} s",

@@ -10,10 +10,20 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field, model_validator
 
 from adapters.opcua.notation import parse
+from edge_bridge.domain.instant import SECOND, Milliseconds
 from edge_bridge.domain.reading import Execution, Mode
 from edge_bridge.domain.version import Extractor
 from edge_bridge.errors import ConfigError
-from edge_bridge.options import ControllerOptions, Credential, Duration, Options, Pattern, YesNo
+from edge_bridge.options import (
+    ControllerOptions,
+    Credential,
+    Duration,
+    FilePath,
+    Options,
+    Pattern,
+    YesNo,
+    duration_text,
+)
 from edge_bridge.strict_yaml import Section
 
 DEFAULT_PORT = 4840
@@ -167,10 +177,13 @@ class LimitsOptions(Options):
     """What the control's server bears."""
 
     session_timeout: Duration = Field(
-        60_000, description="after how long without us the server frees our session", ge=1000
+        60_000, description="after how long without us the server frees our session", ge=1000, le=60_000
     )
     sessions: str = Field("", description="how many sessions the control allows, all clients together")
     sampling: tuple[Duration, ...] = Field((), description="sampling intervals the control allows, for subscriptions")
+    samples_per_second: int | None = Field(
+        None, description="how many values a second the control gives, all clients together", ge=1
+    )
     sure: Literal["confirmed", "unconfirmed"] = "confirmed"
     source: str = ""
 
@@ -192,9 +205,21 @@ class OpcUaOptions(ControllerOptions):
     security: Literal["Basic256Sha256", "Aes128_Sha256_RsaOaep", "Aes256_Sha256_RsaPss", "None"] = Field(
         "Basic256Sha256", description="encryption; None only with allow_insecure: true"
     )
+    security_mode: Literal["SignAndEncrypt", "Sign"] = Field(
+        "SignAndEncrypt", description="Sign: nobody can change what is read, anybody in between can read it too"
+    )
+    pki: FilePath | None = Field(
+        None, description="folder of our own certificate and of those accepted; default: in the store's folder"
+    )
     username: str | None = Field(None, description="user on the control; none: anonymous")
     password_credential: Credential | None = Field(
         None, description="the name of the credential that holds the password"
+    )
+    user_certificate: FilePath | None = Field(
+        None, description="certificate that is our user on the control, in place of name and password"
+    )
+    user_key_credential: Credential | None = Field(
+        None, description="the name of the credential that holds that certificate's private key, in PEM"
     )
     namespace: str | None = Field(None, description="URI in which bare string ids stand; default: the profile's")
     machine: str | None = Field(None, description="which machine, where the server has several: its browse name")
@@ -204,6 +229,9 @@ class OpcUaOptions(ControllerOptions):
     )
     recheck: Duration = Field(
         60_000, description="how often a text is read again when the server does not say when a file changed", ge=1000
+    )
+    read: Literal["auto", "poll", "subscribe"] = Field(
+        "auto", description="poll, subscribe (poll where the server does not let us), or what the profile says"
     )
     nodes: NodesOptions = Field(default_factory=NodesOptions, description="which node holds what; adds to the profile")
     limits: LimitsOptions = Field(
@@ -218,6 +246,12 @@ class OpcUaOptions(ControllerOptions):
                 "with `security: None` whoever is in between may learn this password",
                 "use an account of the control that may only read",
             )
+        if self.security_mode == "Sign" and self.security != "None":
+            yield (
+                "security_mode",
+                "with Sign whoever is in between can read everything, though change nothing",
+                "remove this line where the control can encrypt",
+            )
 
 
 def check(options: OpcUaOptions, given: Mapping[str, Any]) -> None:
@@ -227,17 +261,35 @@ def check(options: OpcUaOptions, given: Mapping[str, Any]) -> None:
     def refuse(key: str, what: str, hint: str) -> ConfigError:
         return ConfigError(f"`{key}`: {what}", hint, key=(key,), where=section.where((key,)) if section else "")
 
-    if options.security != "None":
-        raise refuse(
-            "security",
-            f"{options.security} needs certificates, which this release cannot use yet",
-            "in a network you trust, write `security: None` and `allow_insecure: true`; otherwise wait for certificates",
-        )
-    if not options.allow_insecure:
+    if options.security != "None" and options.pki is None:
+        raise refuse("pki", f"{options.security} needs a folder for certificates", "name one, such as `pki: pki`")
+    if options.security == "None" and not options.allow_insecure:
         raise refuse(
             "security",
             "None sends everything in the clear, readable and changeable by anyone in between",
-            "if this network may be trusted, add `allow_insecure: true`",
+            "remove `security`, or, if this network may be trusted, add `allow_insecure: true`",
         )
     if options.password_credential is not None and options.username is None:
         raise refuse("password_credential", "a password without a user", "add `username`, or remove this line")
+    if options.user_certificate is not None and options.username is not None:
+        raise refuse("user_certificate", "stands beside `username`", "keep one of them: a control takes one user")
+    for given_key, other in (("user_certificate", "user_key_credential"), ("user_key_credential", "user_certificate")):
+        if getattr(options, given_key) is not None and getattr(options, other) is None:
+            raise refuse(given_key, f"is of no use without `{other}`", f"add `{other}`, or remove this line")
+    if options.user_certificate is not None and options.security == "None":
+        raise refuse("user_certificate", "needs an encrypted connection", "remove `security: None`")
+
+
+def check_rate(values: int, every: Milliseconds, limits: LimitsOptions, given: Mapping[str, Any]) -> None:
+    """Refuse to ask for more than the control bears. Raises ConfigError."""
+    bears = limits.samples_per_second
+    if bears is None or values * SECOND <= bears * every:
+        return
+    least = -(-values * SECOND // bears)
+    raise ConfigError(
+        f"`every`: {values} values each {duration_text(every)} are {values * SECOND // every} a second, and the control "
+        f"gives {bears} to all its clients together",
+        f"read it less often, `every: {duration_text(least)}` or more, or name fewer nodes",
+        key=("every",),
+        where=given.where(("every",)) if isinstance(given, Section) else "",
+    )

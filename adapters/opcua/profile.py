@@ -62,6 +62,9 @@ class ProfileOptions(Options):
     namespace: NamespaceOptions | None = None
     channel: ChannelOptions | None = None
     root: RootOptions | None = None
+    read: Literal["poll", "subscribe"] = Field(
+        "subscribe", description="how it is read, unless the site says otherwise"
+    )
     nodes: NodesOptions = Field(default_factory=NodesOptions)
     files: tuple[FileOptions, ...] = ()
     limits: LimitsOptions = Field(default_factory=LimitsOptions)
@@ -77,7 +80,7 @@ class ProfileOptions(Options):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Profile and site put together: the namespace of bare ids, the nodes, the limits, where program texts stand."""
+    """Profile and site put together: namespace of bare ids, nodes, limits, where program texts stand, how it is read."""
 
     namespace: str | None
     nodes: NodesOptions
@@ -86,6 +89,7 @@ class Settings:
     root: RootOptions | None = None
     endpoint: str = ""
     channels: bool = False
+    read: Literal["poll", "subscribe"] = "subscribe"
 
 
 def names(folder: Path = FOLDER) -> tuple[str, ...]:
@@ -119,6 +123,7 @@ def settle(profile: ProfileOptions, site: OpcUaOptions) -> Settings:
         root=profile.root,
         endpoint=site.endpoint.rstrip("/") + profile.path if bare and profile.path else site.endpoint,
         channels=profile.channel is not None,
+        read=profile.read,
     )
 
 

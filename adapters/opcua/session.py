@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import logging
+from asyncio import CancelledError, current_task
 from asyncio import timeout as time_box
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, TypeVar, cast
 
 from asyncua import ua
 from asyncua.client.client import Client
 from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.object_ids import ObjectIds
+from asyncua.ua.ua_binary import struct_from_binary
 
+from adapters.opcua.client import ChannelClient
 from adapters.opcua.failure import ERRORS, explained
+from adapters.opcua.security import Protection, Secured, UserCertificate, fitting_tokens, secure, token_type
 from edge_bridge.domain.instant import Milliseconds
-from edge_bridge.errors import AdapterError, RefusedError
+from edge_bridge.errors import AdapterError, CertificateError, RefusedError
 from edge_bridge.ports import Clock
 
 CHANNEL_LIFETIME: Milliseconds = 600_000  # asked of the server; a dead gateway's channel is freed after that
@@ -28,17 +32,20 @@ _NAMESPACE_ARRAY = ua.NodeId(ua.Int32(ObjectIds.Server_NamespaceArray))
 _SERVER_STATE = ua.NodeId(ua.Int32(ObjectIds.Server_ServerStatus_State))
 
 Batches = tuple[ua.ReadParameters, ...]
+Response = TypeVar("Response")
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """How to get in. Seconds for one answer; milliseconds for the session that we ask for."""
+    """How to get in. Seconds for one answer; milliseconds for the session that we ask for. No protection: in the clear."""
 
     endpoint: str
     timeout: float
     session_timeout: Milliseconds
     username: str | None = None
     password: str | None = None
+    user_certificate: UserCertificate | None = None
+    protection: Protection | None = None
 
 
 class Reads(Protocol):
@@ -60,10 +67,11 @@ class Reads(Protocol):
 class Session:
     """An open session. Every call is answered within the access's timeout or raises AdapterError."""
 
-    def __init__(self, client: Client, access: Access, clock: Clock) -> None:
+    def __init__(self, client: Client, access: Access, clock: Clock, secured: Secured | None = None) -> None:
         self._client = client
         self._access = access
         self._clock = clock
+        self._secured = secured
         self._renewed: Milliseconds = 0
         self.max_nodes_per_read = 0
         """How many nodes the server takes in one request; 0 when it does not limit them."""
@@ -77,6 +85,7 @@ class Session:
         client = self._client
         with self._explaining():
             await client.connect_socket()
+            _obey_cancellation()
             await client.send_hello()
             await client.open_secure_channel()
             self._renewed = self._clock.now().boottime
@@ -88,8 +97,18 @@ class Session:
             self.max_nodes_per_read = found if isinstance(found, int) else 0
 
     async def _log_in(self) -> None:
+        client, access = self._client, self._access
+        if self._secured is not None:
+            encrypted = self._secured.mode is ua.MessageSecurityMode.SignAndEncrypt
+            wanted = token_type(access.username, access.user_certificate)
+            client._policy_ids = fitting_tokens(client, access.endpoint, wanted, encrypted=encrypted)
+        user = access.user_certificate
+        if user is not None:
+            client.user_private_key = user.key
         try:
-            await self._client.activate_session(username=self._access.username, password=self._access.password)
+            await client.activate_session(
+                username=access.username, password=access.password, certificate=user.certificate if user else None
+            )
         except (
             ValueError,
             AttributeError,
@@ -173,6 +192,23 @@ class Session:
             (result,) = await self._client.uaclient.call([request])
         return result.StatusCode, [one.Value for one in result.OutputArguments or ()]
 
+    async def call(self, request: Any, response: type[Response], *, patient: bool = False) -> Response:
+        """Return the answer to any other request; the AdapterError of a refusal has the server's status as its cause.
+
+        patient: wait for as long as the connection lasts; such a request may be under way beside others. It goes past
+        asyncua's own subscriptions, which start a task that logs and tries again without end.
+        """
+        if not patient:
+            await self._renew()
+        with self._explaining():
+            protocol = self._client.uaclient.protocol
+            if protocol is None:
+                raise ConnectionError("connection is not open")
+            answer = await protocol.send_request(request, 0 if patient else None)
+            found: Any = struct_from_binary(response, answer)
+            found.ResponseHeader.ServiceResult.check()
+            return cast(Response, found)
+
     async def close(self) -> None:
         """Free the session on the server; a server that does not answer cannot hold us up."""
         protocol = self._client.uaclient.protocol
@@ -201,24 +237,53 @@ class Session:
         try:
             yield
         except ERRORS as error:
-            raise explained(error, self._access.endpoint, self._access.timeout) from error
+            access = self._access
+            raise explained(error, access.endpoint, access.timeout, self._secured, self._clock.now().utc) from error
 
 
 @asynccontextmanager
 async def opened(access: Access, clock: Clock) -> AsyncIterator[Session]:
     """Yield an open session and close it on every way out. Raises AdapterError or RefusedError."""
     _quieten()
-    client = Client(access.endpoint, timeout=access.timeout)  # a new one each time: a used one can hang
+    secured = await _secured(access, clock)
+    client = _client(access, secured)
     client.name = client.description = "edge-bridge"
-    client.application_uri = "urn:edge-bridge"
     client.session_timeout = access.session_timeout
     client.secure_channel_timeout = CHANNEL_LIFETIME
-    session = Session(client, access, clock)
+    session = Session(client, access, clock, secured)
     try:
         await session.open()
         yield session
     finally:
         await session.close()
+
+
+def _obey_cancellation() -> None:
+    """End if this task was told to: asyncio.wait_for, with which asyncua connects, can lose that in Python 3.11."""
+    task = current_task()
+    if task is not None and task.cancelling():
+        raise CancelledError
+
+
+async def _secured(access: Access, clock: Clock) -> Secured | None:
+    """Settle how the connection is protected, before it is opened; None when the settings say that it is not."""
+    if access.protection is None:
+        return None
+    try:
+        return await secure(access.endpoint, access.timeout, access.protection, clock)
+    except CertificateError as error:
+        raise AdapterError(error.what, error.hint) from error
+    except ERRORS as error:
+        raise explained(error, access.endpoint, access.timeout) from error
+
+
+def _client(access: Access, secured: Secured | None) -> Client:
+    """Return a client that was never used: a used one can hang."""
+    if secured is not None:
+        return secured.client(access.endpoint, access.timeout)
+    client = ChannelClient(access.endpoint, timeout=access.timeout)
+    client.application_uri = "urn:edge-bridge"
+    return client
 
 
 def parameters(nodes: Sequence[ua.NodeId]) -> ua.ReadParameters:

@@ -13,11 +13,8 @@ from typing import Any
 from asyncua import ua
 from asyncua.common.callback import CallbackType
 from asyncua.common.utils import ServiceError
-from asyncua.crypto.permission_rules import User, UserRole
 from asyncua.server.binary_server_asyncio import BinaryServer
-from asyncua.server.internal_server import InternalServer
 from asyncua.server.server import Server
-from asyncua.server.user_managers import UserManager
 from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.status_codes import StatusCodes
 
@@ -25,6 +22,8 @@ from adapters.simulated.machine import CommandError, Machine
 from adapters.simulated.opcua_dialects import DIALECTS, Dialect
 from adapters.simulated.opcua_files import SimulatedFiles
 from adapters.simulated.opcua_record import Record
+from adapters.simulated.opcua_security import Users, add_arguments, protect
+from adapters.simulated.opcua_subscriptions import ScarceServer, TroubledSubscriptions
 
 HOST = "127.0.0.1"
 SHORTEST_SESSION = 1_000  # milliseconds; shorter than on a real control, so that keeping one alive is tried quickly
@@ -40,37 +39,30 @@ _PARSERS: dict[str, Callable[[str], ua.Variant]] = {
 }
 
 
-class OnlyUser(UserManager):
-    """Lets one user in; anonymous clients and wrong passwords are refused."""
-
-    def __init__(self, name: str, password: str) -> None:
-        self._known = (name, password)
-
-    def get_user(
-        self, iserver: InternalServer, username: str | None = None, password: str | None = None, certificate: Any = None
-    ) -> User | None:
-        """Return the user when name and password are right."""
-        return User(role=UserRole.User, name=username) if (username, password) == self._known else None
-
-
 class SimulatedServer:
     """One machine on one or more ports of this computer."""
 
-    def __init__(
-        self, dialect: Dialect, machine: Machine, *, user: OnlyUser | None, limit: int, dated: bool = True
-    ) -> None:
+    def __init__(self, dialect: Dialect, machine: Machine, arguments: argparse.Namespace) -> None:
         self.machine = machine
         self._dialect = dialect
-        self._limit = limit
-        self._dated = dated
+        self._limit: int = arguments.max_nodes_per_read
+        self._arguments = arguments
+        self._users = Users.of(arguments)
+        self._iserver = iserver = ScarceServer(user_manager=self._users)
+        iserver.slots = arguments.max_sessions
+        self._items_limit: int = arguments.max_items_per_call
+        self._subscriptions = TroubledSubscriptions(
+            iserver, items_per_call=self._items_limit, shortest_interval=arguments.shortest_interval
+        )
+        iserver.subscription_service = self._subscriptions
+        self._server = Server(iserver=iserver, user_manager=self._users)
         self.record = Record()
         self._facts: dict[str, Callable[[], object]] = {"services": lambda: ", ".join(sorted(self.record.services))}
-        self._only_user = user is not None
-        self._server = Server(user_manager=user)
         self._more: list[BinaryServer] = []
         self._nodes: dict[str, ua.NodeId] = {}
         self._forced: set[str] = set()
         self._reads = 0
+        self._delay = 0.0
         self._commands: dict[str, Callable[[str], object]] = {
             "set": self._set,
             "bad": lambda words: self._status(words, StatusCodes.BadSensorFailure),
@@ -78,6 +70,10 @@ class SimulatedServer:
             "stale": lambda words: self._status(words, StatusCodes.UncertainLastUsableValue),
             "good": self._good,
             "gone": self._gone,
+            "lose": self._lose,
+            "slow": self._slow,
+            "unwatched": lambda field: self._subscriptions.unwatched(self._nodes[field]),
+            **self._subscriptions.commands,
         }
 
     async def start(self, ports: Sequence[int], *, namespaces_before: int) -> list[str]:
@@ -86,20 +82,23 @@ class SimulatedServer:
         await server.init()
         server.iserver.min_session_timeout_ms = SHORTEST_SESSION
         server.set_endpoint(f"opc.tcp://{HOST}:{ports[0]}")
-        server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
-        if self._only_user:
-            server.set_identity_tokens([ua.UserNameIdentityToken])
+        await protect(server, self._arguments)
+        if self._users is not None:
+            server.set_identity_tokens(self._users.tokens)
         for number in range(namespaces_before):
             await server.register_namespace(f"urn:simulated:other:{number}")
         index = await server.register_namespace(self._dialect.namespace)
         await self._add_nodes(index)
-        files = SimulatedFiles(server, index, self._dialect.files, dated=self._dated)
+        files = SimulatedFiles(server, index, self._dialect.files, dated=not self._arguments.undated)
         await files.start()
         self._commands |= files.commands
         self._facts |= files.facts
         await server.get_node(
             ua.NodeId(ua.Int32(ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerRead))
         ).write_value(ua.Variant(self._limit, ua.VariantType.UInt32))
+        await server.get_node(
+            ua.NodeId(ua.Int32(ObjectIds.Server_ServerCapabilities_OperationLimits_MaxMonitoredItemsPerCall))
+        ).write_value(ua.Variant(self._items_limit, ua.VariantType.UInt32))
         server.subscribe_server_callback(CallbackType.PreRead, self._on_read)
         await server.start()
         assert server.bserver is not None
@@ -126,6 +125,10 @@ class SimulatedServer:
                 return f"ok {len(self._server.iserver._external_sessions)}"  # asyncua does not publish it
             if name in self._facts:
                 return f"ok {self._facts[name]()}"
+            if name == "asked-timeout":
+                return f"ok {self._iserver.asked_timeout}"
+            if name == "subscriptions":
+                return f"ok {len(self._subscriptions.subscriptions)}"
             if name == "status":
                 return f"ok {self.machine.status()}"
             if name in self._commands:
@@ -168,10 +171,12 @@ class SimulatedServer:
             if (await node.read_data_value(raise_on_bad_status=False)).Value != value:
                 await node.write_value(value)
 
-    def _on_read(self, event: Any, _service: object) -> None:
+    async def _on_read(self, event: Any, _service: object) -> None:
         """Count the clients' Read requests, and refuse those above the limit, as OPC 10000-4 5.10.2.3 says."""
         if event.is_external:
             self._reads += 1
+            if self._delay:
+                await asyncio.sleep(self._delay)  # noqa: TID251 - a control that is slow, in a process of its own
             if self._limit and len(event.request_params.NodesToRead) > self._limit:
                 raise ServiceError(StatusCodes.BadTooManyOperations)
 
@@ -202,14 +207,22 @@ class SimulatedServer:
         self._forced.add(field)
         await self._server.delete_nodes([self._server.get_node(self._nodes[field])])
 
+    async def _lose(self, words: str) -> None:
+        """`lose COMMAND`: obey, and lose the message that would tell of it."""
+        self.machine.obey(words)
+        await self._publish()
+        await self._subscriptions.lose()
+
+    def _slow(self, words: str) -> None:
+        """`slow MS`: answer each Read only after so long; 0: at once again."""
+        self._delay = int(words) / 1000
+
 
 async def serve(arguments: argparse.Namespace) -> None:
     """Run until stdin ends, `quit`, or SIGTERM."""
     dialect = DIALECTS[arguments.profile]
     machine = Machine(dialect.codes, main_program=arguments.program, version=arguments.version)
-    user = OnlyUser(arguments.user, arguments.password) if arguments.user else None
-    limit, dated = arguments.max_nodes_per_read, not arguments.undated
-    server = SimulatedServer(dialect, machine, user=user, limit=limit, dated=dated)
+    server = SimulatedServer(dialect, machine, arguments)
     if arguments.record:
         server.record.start()
     ports = [arguments.port + number if arguments.port else 0 for number in range(arguments.count)]
@@ -247,9 +260,15 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--program", default="EL-100_OP10_B.MPF", help="the selected main program")
     found.add_argument("--version", default="B", help="what the version variable holds")
     found.add_argument("--max-nodes-per-read", type=int, default=0, help="refuse larger requests (default: no limit)")
+    found.add_argument(
+        "--max-items-per-call", type=int, default=0, help="refuse to watch more at once (default: no limit)"
+    )
+    found.add_argument("--max-sessions", type=int, default=0, help="refuse more sessions (default: no limit)")
+    found.add_argument("--shortest-interval", type=int, default=0, help="publish no more often, in ms")
     found.add_argument("--namespaces-before", type=int, default=0, help="move the nodes to a later namespace index")
     found.add_argument("--undated", action="store_true", help="files do not say when they changed")
     found.add_argument("--record", action="store_true", help="note the services asked for, for the command `services`")
+    add_arguments(found)
     return found
 
 

@@ -26,7 +26,7 @@ FIELDS = frozenset(
     {
         "machine", "area", "program", "required", "seen", "ecn", "ecns", "ecn_count", "since", "due", "part", "drawing",
         "stage", "file", "reason", "where", "word", "status", "released", "machines", "error", "count", "list", "source",
-        "programs", "sequence", "code", "happened", "fingerprint",
+        "programs", "sequence", "code", "happened", "fingerprint", "sha1", "endpoint", "command",
     }
 )  # fmt: skip
 _INSTANTS = frozenset({"since", "due", "released"})

@@ -25,6 +25,7 @@ COMMANDS = {
     "cards": "list the open cards",
     "ack": "acknowledge a card",
     "buffer": "show what waits for the broker, what is parked and why",
+    "trust": "accept or reject the certificates of machines, by fingerprint",
     "simulate": "run simulated controllers alone",
 }
 FINE, FOUND, USAGE, BUG, CONFIG, INTERRUPTED = 0, 1, 2, 70, 78, 130

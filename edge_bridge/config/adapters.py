@@ -44,6 +44,7 @@ class Surroundings:
 
     timezone: str
     quarantine: Path
+    pki: Path
 
 
 def files(folder: Path) -> tuple[Path, ...]:
@@ -88,12 +89,14 @@ def read_adapter(file: Path, plugins: Plugins, around: Surroundings, clock: Cloc
 
 
 def _added(section: Section, factory: AdapterFactory, around: Surroundings) -> Iterator[tuple[str, str]]:
-    """Yield what the site supplies: an ECN source's time zone, and where its unreadable files are copied."""
+    """Yield what the site supplies: an ECN source's time zone, where its unreadable files are copied, and certificates."""
     known = factory.Options.model_fields
     if factory.delivers == "ecns" and "timezone" in known and section.get("timezone") is None:
         yield "timezone", around.timezone
     if "quarantine" in known and section.get("quarantine") is None:
         yield "quarantine", str(around.quarantine)
+    if "pki" in known and section.get("pki") is None:
+        yield "pki", str(around.pki)
 
 
 def _placing(section: Section) -> Callable[..., Any]:

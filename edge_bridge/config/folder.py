@@ -23,6 +23,7 @@ from edge_bridge.ports import Clock
 from edge_bridge.strict_yaml import ENTRIES, Section, load_list
 
 SITE_FILE, ROUTES_FILE = "edge-bridge.yaml", "routes.yaml"
+PKI = "pki"  # the folder of certificates, beside the database
 INSTALLED = Path("/etc/edge-bridge")
 Result = TypeVar("Result")
 
@@ -41,6 +42,12 @@ class Config:
     adapters: Mapping[str, AdapterConfig]
     digest: str
     warnings: tuple[ConfigError, ...] = field(default=(), compare=False)
+
+    @property
+    def pki(self) -> tuple[Path, ...]:
+        """The folders of certificates: the site's own first, then those that single adapters name."""
+        named = [getattr(adapter.options, PKI, None) for adapter in self.adapters.values()]
+        return tuple(dict.fromkeys([self.store.path.parent / PKI, *(path for path in named if path is not None)]))
 
 
 def folder_for(given: str | Path | None) -> Path:
@@ -116,7 +123,7 @@ class _Reading:
 
     def adapters(self, site: SiteOptions | None) -> dict[str, AdapterConfig]:
         store = site.store.path.parent if site else self.base
-        around = Surroundings(site.timezone if site else "UTC", store / "quarantine")
+        around = Surroundings(site.timezone if site else "UTC", store / "quarantine", store / PKI)
         found: dict[str, AdapterConfig] = {}
         for file in adapter_files.files(self.folder):
             if problem := adapter_files.file_problem(file):

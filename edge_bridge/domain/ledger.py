@@ -8,7 +8,7 @@ from itertools import islice
 
 from edge_bridge.domain.agenda import Duty
 from edge_bridge.domain.availability import Availability
-from edge_bridge.domain.board import Board
+from edge_bridge.domain.board import Board, Facts
 from edge_bridge.domain.books import Books, Texts, no_texts
 from edge_bridge.domain.card import Kind
 from edge_bridge.domain.docket import Docket
@@ -99,7 +99,9 @@ class Ledger:
             case Waive():
                 return self._waive(signal)
             case Incident():
-                self.board.raise_card(signal.origin, Kind(signal.kind), _about(signal), facts=dict(signal.facts))
+                machine = signal.origin if self.books.machine(signal.origin) is not None else None
+                facts: Facts = {**signal.facts}
+                self.board.raise_card(signal.origin, Kind(signal.kind), _about(signal), machine=machine, facts=facts)
             case Remark():
                 self.books.emit(signal.event, origin=GATEWAY, subject=GATEWAY, data=dict(signal.facts))
             case Tick():

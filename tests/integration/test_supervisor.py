@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from itertools import pairwise
 
 import pytest
 
 from edge_bridge.domain.reading import Reading
-from edge_bridge.domain.signal import AdapterBack, AdapterLost, Signal
-from edge_bridge.errors import AdapterError, ConfigError, RefusedError
+from edge_bridge.domain.signal import AdapterBack, AdapterLost, Incident, Signal
+from edge_bridge.errors import AdapterError, CertificateError, ConfigError, RefusedError, UntrustedError
 from edge_bridge.supervisor import FIRST_PAUSE_S, LONGEST_PAUSE_S, Supervisor
 from edge_bridge.testing import ManualClock
 from edge_bridge.testing.adapters import ScriptedAdapter
@@ -97,6 +97,54 @@ async def test_whatever_a_library_raises_is_a_loss(failure: BaseException) -> No
         assert lost.error.strip()
         await clock.advance(1)
         assert (adapter.connections, adapter.open) == (2, 1)
+
+
+def untrusted(fingerprint: str, accepted: Callable[[], bool] = lambda: False) -> UntrustedError:
+    return UntrustedError("unknown certificate", "accept it", facts={"fingerprint": fingerprint}, accepted=accepted)
+
+
+async def test_an_unknown_certificate_is_told_once_and_looked_at_again() -> None:
+    """One loss and one card for the same certificate however long it takes; another one is told; the others go on."""
+    met = ScriptedAdapter(*[untrusted("AA")] * 6, untrusted("BB"))
+    fine = ScriptedAdapter()
+    async with supervised(met=met, fine=fine) as (supervisor, heard, clock):
+        await clock.advance(5 * 60)
+        assert [incident.facts for incident in heard.of(Incident)] == [{"fingerprint": "AA"}]
+        assert (len(heard.of(AdapterLost)), fine.open) == (1, 1)
+        assert supervisor.stopped == {"met": "unknown certificate → accept it"}
+        assert met.connections == 6  # each minute, in case the control shows a known one again
+        await clock.advance(60)
+        assert [incident.origin for incident in heard.of(Incident)] == ["met", "met"]
+        await clock.advance(60)
+        assert (met.open, supervisor.stopped) == (1, {})
+
+
+async def test_once_a_person_has_accepted_it_connects_within_seconds() -> None:
+    """Nobody has to restart or reload anything; what then goes wrong is a loss like any other."""
+    said: list[bool] = []
+    met = ScriptedAdapter(untrusted("AA", lambda: bool(said)), AdapterError("it does not trust us"), untrusted("AA"))
+    async with supervised(met=met) as (supervisor, heard, clock):
+        await clock.advance(30)
+        assert met.connections == 1
+        said.append(True)
+        await clock.advance(1)
+        assert met.connections == 2
+        assert supervisor.stopped == {}
+        await clock.advance(2)
+        assert "met" in supervisor.stopped  # trust was taken away again: that is told again
+        assert len(heard.of(Incident)) == 2
+
+
+async def test_a_folder_of_certificates_that_cannot_be_read_stops_nothing() -> None:
+    """Connecting says what is wrong; until then it is tried."""
+
+    def unreadable() -> bool:
+        raise CertificateError("cannot read it")
+
+    met = ScriptedAdapter(untrusted("AA", unreadable))
+    async with supervised(met=met) as (_, _heard, clock):
+        await clock.advance(3)
+        assert met.open == 1
 
 
 async def test_a_source_says_that_it_is_back() -> None:

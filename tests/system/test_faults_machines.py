@@ -108,3 +108,33 @@ def test_a_plc_that_refuses_and_one_that_says_half(tmp_path: Path) -> None:
         assert shown["execution"] != "running"
         here.scanned()
         here.delivered()
+
+
+def test_a_subscribed_machine_from_its_news_to_the_verdict(tmp_path: Path) -> None:
+    """A new program is judged when the control tells of it; hanging, it is told in time; a subscription taken away is no loss."""
+
+    def subscribing(site: object) -> None:
+        file = site.config / "adapters" / "dmu50-01.yaml"  # type: ignore[attr-defined]
+        site.write("adapters/dmu50-01.yaml", "read: subscribe\n" + file.read_text(encoding="utf-8"))  # type: ignore[attr-defined]
+
+    with plant(tmp_path, modbus=False, prepare=subscribing) as here:
+        here.reachable("dmu50-01")
+        here.scanned()
+        assert here.opcua
+        control = here.opcua
+        until_sync(lambda: control.ask("subscriptions") == 1, what="the machine to be subscribed")
+        here.site.released("ECN-1", "EL-1", "B")
+        here.heard("obligation.opened", ecn="ECN-1")
+        control.tell("load EL-1_OP10_B.MPF B", "run", "version B")
+        verdict = here.heard("obligation.verdict", ecn="ECN-1")
+        assert verdict["verdict"] == "compliant"
+        control.tell("drop-subscriptions", "load EL-1_OP10_B.MPF A", "run")
+        until_sync(lambda: here.machine("dmu50-01")["version"] == "A", what="the old version to be seen")
+        assert here.events("machine.unreachable", machine="dmu50-01") == []
+        began = CLOCK.now().boottime
+        control.freeze()
+        here.heard("machine.unreachable", within=14, machine="dmu50-01")
+        assert seconds_since(began) <= 11.5
+        control.thaw()
+        here.heard("machine.reachable", within=30, machine="dmu50-01")
+        here.delivered()

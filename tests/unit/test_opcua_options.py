@@ -13,8 +13,9 @@ from adapters.opcua.options import NodesOptions, OpcUaOptions
 from edge_bridge.clock import SystemClock
 from edge_bridge.domain.reading import Execution, Mode
 from edge_bridge.errors import ConfigError
-from edge_bridge.options import read_options
+from edge_bridge.options import Secret, read_options
 from edge_bridge.strict_yaml import load
+from tests.certificates import make
 
 LEAST: dict[str, Any] = {
     "adapter": "opcua",
@@ -23,6 +24,10 @@ LEAST: dict[str, Any] = {
     "security": "None",
     "allow_insecure": "true",
 }
+
+
+USER = {"user_certificate": "/user.der", "user_key_credential": Secret("key")}
+USER_BESIDE = {**USER, "username": "edge"}
 
 
 def build(**changed: Any) -> OpcUaAdapter:
@@ -40,8 +45,15 @@ def settings(**changed: Any) -> profile.Settings:
 @pytest.mark.parametrize(
     ("changed", "key", "hint"),
     [
-        ({"security": None, "allow_insecure": None}, ("security",), "allow_insecure: true"),
-        ({"security": "Basic256Sha256"}, ("security",), "security: None"),
+        ({"security": None, "allow_insecure": None}, ("pki",), "pki: pki"),
+        ({"security": "Basic256Sha256"}, ("pki",), "pki: pki"),
+        ({"security": "Basic128Rsa15"}, ("security",), "Basic256Sha256"),
+        ({"security": "Basic256", "allow_insecure": "true"}, ("security",), "Basic256Sha256"),
+        ({"security_mode": "None"}, ("security_mode",), "SignAndEncrypt"),
+        ({"user_certificate": "/user.der"}, ("user_certificate",), "user_key_credential"),
+        ({"user_key_credential": Secret("key")}, ("user_key_credential",), "user_certificate"),
+        (USER_BESIDE, ("user_certificate",), "one of them"),
+        ({**USER, "user_key_credential": Secret("key")}, ("user_certificate",), "security: None"),
         ({"allow_insecure": "false"}, ("security",), "allow_insecure: true"),
         ({"endpoint": "http://10.0.0.1"}, ("endpoint",), "opc.tcp"),
         ({"endpoint": "opc.tcp://:4840"}, ("endpoint",), "opc.tcp"),
@@ -79,6 +91,31 @@ def test_a_password_needs_a_user(tmp_path: Path) -> None:
         OpcUaAdapter("m1", load(file), SystemClock())
     assert (caught.value.key, caught.value.where) == (("password_credential",), f"{file}:6:1")
     assert "geheim" not in str(caught.value)
+
+
+def test_a_user_certificate_and_its_key_belong_together(tmp_path: Path) -> None:
+    """Seen before anything is connected; neither is shown."""
+    one, other = make(tmp_path, "one", number=1), make(tmp_path, "other", number=2)
+    (tmp_path / "letter").write_text("dear technician")
+    secured = {"security": None, "allow_insecure": None, "pki": "/pki"}
+    for file, key, named, words in (
+        (one.certificate, other.key, "user_key_credential", "is not the key of"),
+        (one.certificate, tmp_path / "letter", "user_key_credential", "no private key in PEM"),
+        (tmp_path / "letter", one.key, "user_certificate", "holds no certificate"),
+        (tmp_path / "missing", one.key, "user_certificate", "cannot be read"),
+    ):
+        with pytest.raises(ConfigError, match=words) as caught:
+            build(**secured, user_certificate=str(file), user_key_credential=Secret(key.read_text()))
+        assert caught.value.key == (named,)
+        assert "PRIVATE KEY" not in str(caught.value)
+    assert build(**secured, user_certificate=str(one.certificate), user_key_credential=Secret(one.key.read_text()))
+
+
+def test_signing_alone_is_asked_about() -> None:
+    """It is allowed, and perhaps not meant."""
+    doubts = build(security=None, allow_insecure=None, pki="/pki", security_mode="Sign").options.doubts()
+    assert [key for key, _, _ in doubts] == ["security_mode"]
+    assert list(build(security=None, allow_insecure=None, pki="/pki").options.doubts()) == []
 
 
 def test_the_port_is_4840_unless_said_otherwise() -> None:
@@ -142,3 +179,29 @@ def test_sample_and_schema_fit_the_options() -> None:
     read_options(OpcUaOptions, load(sample))
     text = sample.read_text(encoding="utf-8")
     assert [name for name in OpcUaOptions.model_fields if f"{name}:" not in text] == []
+
+
+def test_a_site_has_the_last_word_on_how_it_is_read() -> None:
+    """`auto` is what the profile says: sinumerik polls, since it has few subscriptions; generic subscribes."""
+    assert (settings().read, build().options.read) == ("poll", "auto")
+    generic = build(profile="generic", nodes={"main_program": "i=1"}, read=None)
+    assert profile.settle(profile.read("generic"), generic.options).read == "subscribe"
+
+
+def test_more_values_than_the_control_gives_are_refused_with_a_way_out() -> None:
+    """All nodes in each poll count, the versions too; a site whose control bears more says so."""
+    nodes = {"test": [f"/Plc/M{number}.0" for number in range(60)]}
+    with pytest.raises(ConfigError) as caught:
+        build(nodes=nodes, every="100ms")
+    assert caught.value.key == ("every",)
+    assert "64 values each 100ms are 640 a second, and the control gives 500" in caught.value.what
+    assert "`every: 128ms`" in caught.value.hint
+    build(nodes=nodes, every="128ms")
+    build(nodes=nodes, every="100ms", limits={"samples_per_second": "1000"})
+
+
+def test_a_session_is_never_asked_for_longer_than_a_minute() -> None:
+    """A gateway whose power goes must not hold one of a control's few slots for long."""
+    with pytest.raises(ConfigError, match=r"limits\.session_timeout") as caught:
+        build(limits={"session_timeout": "2m"})
+    assert "at most 1m" in caught.value.hint or "at most 60s" in caught.value.hint

@@ -66,3 +66,32 @@ async def test_a_long_pause_is_broken_to_be_heard() -> None:
     await clock.advance(10)
     assert await task == 70_000
     assert heard == [63_000, 66_000, 69_000]
+
+
+async def test_a_poll_that_takes_long_puts_the_next_one_off() -> None:
+    """Four times as long as it took, at most as long as a machine may go unread, and never less than `every` afterwards."""
+    clock = ManualClock(boottime=60_000)
+    pace = Pace(clock, 1_000)
+    polls = []
+
+    async def poll() -> None:
+        for seconds in (0.1, 0.6, 5, 0.1, 0.1):
+            await pace.next_poll()
+            polls.append(clock.boottime)
+            await clock.sleep(seconds)
+            pace.polled()
+
+    task = asyncio.create_task(poll())
+    await clock.advance(20)
+    await task
+    assert polls == [60_000, 61_000, 63_400, 69_400, 70_400]
+
+
+async def test_a_machine_that_is_read_seldom_is_not_read_even_less() -> None:
+    """`every` is more than four times the poll anyway, or as long as it may be."""
+    clock = ManualClock(boottime=60_000)
+    pace = Pace(clock, 60_000)
+    await pace.next_poll()
+    clock.move(20_000)
+    pace.polled()
+    assert pace.due(clock.boottime) == 120_000

@@ -39,6 +39,9 @@ const { values: options } = parseArgs({
     anonymous: { type: "boolean", default: false }, // beside the user
     "max-sessions": { type: "string", default: "10" },
     "max-nodes-per-read": { type: "string", default: "0" },
+    "max-items-per-call": { type: "string", default: "0" },
+    "max-items": { type: "string", default: "0" }, // in one subscription
+    "max-subscriptions": { type: "string", default: "0" }, // of all clients together
     nodeset: { type: "string", multiple: true, default: [] }, // a name known to node-opcua-nodesets, or an XML file
     instance: { type: "string", multiple: true, default: [] }, // [PARENT/]NAME=URI;TYPE[;OPTIONAL,OPTIONAL.CHILD]
     namespace: { type: "string", default: "urn:peer:machine" },
@@ -47,6 +50,7 @@ const { values: options } = parseArgs({
 });
 
 const seen = new Map(); // requests by name
+const tokens = new Set(); // channel tokens under which something was asked: one more at each renewal
 const byId = new Map(); // the variables that --variable made
 
 const say = (line) => process.stdout.write(`${line}\n`);
@@ -135,6 +139,8 @@ const COMMANDS = {
       .map((child) => child.browseName.name)
       .join(" "),
   sessions: (server) => server.engine.currentSessionCount,
+  subscriptions: (server) => server.engine.currentSubscriptionCount,
+  tokens: () => tokens.size,
   channels: (server) => server.currentChannelCount,
   requests: (_server, words) => seen.get(words) ?? 0,
   trust: (server, words) => server.serverCertificateManager.trustCertificate(fs.readFileSync(words)),
@@ -172,7 +178,12 @@ async function main() {
     nodeset_filename: [...new Set(["standard", ...options.nodeset].flatMap(files))],
     serverCapabilities: {
       maxSessions: Number(options["max-sessions"]),
-      operationLimits: { maxNodesPerRead: Number(options["max-nodes-per-read"]) },
+      maxSubscriptions: Number(options["max-subscriptions"]),
+      maxMonitoredItemsPerSubscription: Number(options["max-items"]),
+      operationLimits: {
+        maxNodesPerRead: Number(options["max-nodes-per-read"]),
+        maxMonitoredItemsPerCall: Number(options["max-items-per-call"]),
+      },
     },
   });
   await server.initialize();
@@ -182,6 +193,9 @@ async function main() {
     seen.set(name, (seen.get(name) ?? 0) + 1);
   });
   await server.start();
+  server.endpoints[0].on("newChannel", (channel) =>
+    channel.on("message", ({ securityHeader }) => tokens.add(`${channel.hashKey} ${securityHeader.tokenId}`)),
+  );
   process.on("SIGTERM", () => process.exit(0));
   say(`ready opc.tcp://${HOST}:${server.endpoints[0].port}`);
   for await (const line of readline.createInterface({ input: process.stdin })) {
