@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 import structlog
 from asyncua import ua
 
 from adapters.opcua import profile
-from adapters.opcua.decode import Layout, reading
+from adapters.opcua.decode import Layout
 from adapters.opcua.following import Following, terms
 from adapters.opcua.identification import protection, user_certificate
 from adapters.opcua.layout import lay_out
-from adapters.opcua.nodes import Resolved, resolve
+from adapters.opcua.nodes import Looks, Resolved, resolve
+from adapters.opcua.observing import Observer
 from adapters.opcua.options import OpcUaOptions, check, check_rate
-from adapters.opcua.probing import derived, seen
-from adapters.opcua.session import Access, Batches, Reads, Session, opened
+from adapters.opcua.probing import Laps, looked
+from adapters.opcua.session import Access, Batches, Session, opened
 from adapters.opcua.subscription import Subscription
 from adapters.opcua.values import Answer
 from adapters.opcua.walk import understood, walk
@@ -55,7 +57,7 @@ class OpcUaAdapter:
         self._said: set[str] = set()
         self.how = ""
         self._access = Access(
-            endpoint=self.options.endpoint,
+            endpoint=settings.endpoint,
             timeout=self.options.timeout / 1000,
             session_timeout=settings.limits.session_timeout,
             username=self.options.username,
@@ -79,29 +81,24 @@ class OpcUaAdapter:
 
     async def probe(self) -> Look:
         """Connect, read once, close. Raises what `connect` raises."""
-        took: dict[str, float] = {}
-        since = self._clock.now().boottime
-
-        def lap(step: str) -> None:
-            nonlocal since
-            now = self._clock.now().boottime
-            took[step], since = now - since, now
-
+        laps = Laps(self._clock)
         async with opened(self._access, self._clock) as session:
-            lap("connect")
+            laps.lap("connect")
             plan = Plan(self.layout, self._namespace, session, self._clock)
             await plan.answers()
-            lap("find the nodes")
+            laps.lap("find the nodes")
             answers = await plan.answers()
-            lap("read")
-            at = self._clock.now()
-            found = reading(self.layout, at, answers)
-            how: tuple[Seen, ...] = ()
+            laps.lap("read")
+            observer = Observer(self.layout, session, self._clock, self._namespace)
+            try:
+                look = await looked(self.layout, observer, self._clock, answers, plan.nodes, laps)
+            finally:
+                await observer.close()
             if self._subscribes:
                 await self._following(plan, session).begin()
-                lap("subscribe")
-                how = (Seen("read", f"read: {self.options.read}", None, self.how),)
-        return Look(found, seen(self.layout, at, answers) + derived(found) + how, took)
+                laps.lap("subscribe")
+                look = replace(look, values=(*look.values, Seen("read", f"read: {self.options.read}", None, self.how)))
+        return look
 
     @asynccontextmanager
     async def browse(self, start: str | None, depth: int) -> AsyncIterator[AsyncIterator[Entry]]:
@@ -116,12 +113,14 @@ class OpcUaAdapter:
     async def _readings(self, session: Session) -> AsyncGenerator[Reading, None]:
         plan = Plan(self.layout, self._namespace, session, self._clock)
         following = self._following(plan, session)
+        observer = Observer(self.layout, session, self._clock, self._namespace)
         self.how = "polled"
         try:
             while True:
                 at, answers = await following.look()
-                yield reading(self.layout, at, answers)
+                yield await observer.reading(at, answers, plan.nodes)
         finally:
+            await observer.close()
             await following.close()
 
     def _following(self, plan: Plan, session: Session) -> Following:
@@ -141,9 +140,10 @@ class OpcUaAdapter:
 class Plan:
     """The prepared requests of one connection: which nodes they ask for, and where each answer belongs."""
 
-    def __init__(self, layout: Layout, namespace: str | None, session: Reads, clock: Clock) -> None:
+    def __init__(self, layout: Layout, namespace: str | None, session: Looks, clock: Clock) -> None:
         self._session = session
         self._wanted = layout.wanted
+        self._root = layout.root
         self._namespace = namespace
         self._clock = clock
         self._resolved: list[Resolved] = []
@@ -165,7 +165,7 @@ class Plan:
         now = self._clock.now().boottime
         if self._resolve_at is not None and now >= self._resolve_at:
             self._resolved = await resolve(
-                self._session, [wanted.reference for wanted in self._wanted], self._namespace
+                self._session, [wanted.reference for wanted in self._wanted], self._namespace, self._root
             )
             self._batches = self._session.prepared([node for node in self._resolved if not isinstance(node, str)])
             self._resolve_at = None

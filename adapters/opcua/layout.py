@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from adapters.opcua.decode import Layout, Wanted
+from adapters.opcua.instances import Root
 from adapters.opcua.notation import Identifier, NodeReference, parse
-from adapters.opcua.options import NodeOptions, NodesOptions, OpcUaOptions
+from adapters.opcua.options import NodeOptions, NodesOptions, OpcUaOptions, StackOptions
 from adapters.opcua.profile import Settings
 from edge_bridge.domain.extract import BELONG_TOGETHER
+from edge_bridge.domain.version import Extractor
 from edge_bridge.errors import ConfigError
 from edge_bridge.options import missing_program
 from edge_bridge.strict_yaml import Key, Section
@@ -38,8 +40,16 @@ def lay_out(machine: str, options: OpcUaOptions, settings: Settings, given: Mapp
     for key, field, node in _nodes(settings.nodes):
         if node.node is None:
             raise refuse(key, f"`{key[1]}` has no node", "add `node: …`, or write the node after the colon")
-        words = getattr(node, "map", {})
-        wanted.append(Wanted(field, node.node, reference(key, node.node), words))
+        wanted.append(
+            Wanted(
+                field,
+                node.node,
+                reference(key, node.node),
+                words=getattr(node, "map", {}),
+                texts=getattr(node, "texts", False),
+                stack=node if isinstance(node, StackOptions) else None,
+            )
+        )
     for index, entry in enumerate(options.version):
         if entry.variable is not None:
             key = ("version", index, "variable")
@@ -51,7 +61,55 @@ def lay_out(machine: str, options: OpcUaOptions, settings: Settings, given: Mapp
         raise refuse(
             ("nodes",), what, "add the node that names the program under `nodes:`, or set `judge:` to what there is"
         )
-    return Layout(machine, _together(wanted, versions), options.version, exact_names=options.names == "exact")
+    if problem := _misplaced(options, settings):
+        raise refuse(*problem)
+    return Layout(
+        machine,
+        _together(wanted, versions),
+        options.version,
+        exact_names=options.names == "exact",
+        root=_root(options, settings),
+        judge=options.judge,
+        files=settings.files,
+        recheck=options.recheck,
+    )
+
+
+def _misplaced(options: OpcUaOptions, settings: Settings) -> tuple[Key, str, str] | None:
+    """Return what the settings ask for and this profile cannot give: key, what, hint."""
+    texts: list[tuple[Key, str]] = [
+        (("version", index, entry.extractor.value), entry.extractor.value)
+        for index, entry in enumerate(options.version)
+        if entry.extractor in (Extractor.HEADER, Extractor.COMMENT, Extractor.DIGEST)
+    ]
+    if options.judge == "called_by_main":
+        texts.append((("judge",), "judge: called_by_main"))
+    if texts and not settings.files:
+        key, what = texts[0]
+        hint = "add `files:` with the folder or the node of the programs; `edge-bridge browse` shows them"
+        return (
+            key,
+            f"`{what}` needs the program's text, and profile {options.profile} does not say where it stands",
+            hint,
+        )
+    if options.machine is not None and settings.root is None:
+        return (
+            ("machine",),
+            f"`machine`: profile {options.profile} reads the only machine of a server",
+            "remove this line",
+        )
+    if options.channel is not None and settings.root is None and not settings.channels:
+        return ("channel",), f"`channel`: profile {options.profile} knows no channels", "write each channel's nodes out"
+    return None
+
+
+def _root(options: OpcUaOptions, settings: Settings) -> Root | None:
+    root = settings.root
+    if root is None:
+        return None
+    type_ = parse(root.type)
+    assert isinstance(type_, Identifier)  # as every profile's test says
+    return Root(parse(root.folder), type_, root.what, root.depth, options.machine, options.channel)
 
 
 def _together(wanted: list[Wanted], versions: list[Wanted]) -> tuple[Wanted, ...]:
@@ -61,7 +119,7 @@ def _together(wanted: list[Wanted], versions: list[Wanted]) -> tuple[Wanted, ...
 
 
 def _nodes(nodes: NodesOptions) -> Iterator[tuple[Key, str, NodeOptions]]:
-    for field in ("main_program", "active_program", "program_path", "execution", "mode"):
+    for field in ("main_program", "active_program", "program_path", "stack", "execution", "mode"):
         node: NodeOptions | None = getattr(nodes, field)
         if node is not None:
             yield ("nodes", field), field, node

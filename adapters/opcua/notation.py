@@ -12,7 +12,8 @@ _BY_INDEX = re.compile(r"ns=(?P<index>\d{1,5});(?P<rest>.*)", re.DOTALL)
 _GUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 _PATH = "/0:Objects"
-_STEP = re.compile(r"(?P<index>\d{1,5}):(?P<name>.+)", re.DOTALL)
+_FROM_INSTANCE = re.compile(r"(?P<up>\.|\.\.(/\.\.)*)(?=/)")
+_STEP = re.compile(r"/(?:(?P<index>\d{1,5}):|nsu=(?P<uri>[^;]+);)(?P<name>[^/]+)", re.DOTALL)
 LARGEST_NUMBER = 2**32 - 1  # a numeric identifier is a UInt32
 
 
@@ -26,9 +27,14 @@ class Identifier:
 
 @dataclass(frozen=True, slots=True)
 class BrowsePath:
-    """A node by its way from the Objects folder: (namespace index, browse name) for each step."""
+    """A node by its way: (namespace index or URI, browse name) for each step.
 
-    steps: tuple[tuple[int, str], ...]
+    up: None starts at the Objects folder; a number starts at the machine or channel that the profile finds by its type,
+    that many levels above it.
+    """
+
+    steps: tuple[tuple[int | str, str], ...]
+    up: int | None = None
 
 
 NodeReference = Identifier | BrowsePath
@@ -37,14 +43,17 @@ NodeReference = Identifier | BrowsePath
 def parse(text: str) -> NodeReference:
     """Return what `text` names. Raises ValueError, `what → how a node is written`.
 
-    `nsu=URI;s=…`, `ns=2;i=…`, `i=…` (namespace 0), `/0:Objects/2:Foo/2:Bar`; anything else is a string id in the profile's
-    namespace, such as `/Channel/State/progStatus`.
+    `nsu=URI;s=…`, `ns=2;i=…`, `i=…` (namespace 0), `/0:Objects/2:Foo/nsu=URI;Bar`, `./nsu=URI;Bar` and `../0:Bar` from the
+    instance that a profile finds; anything else is a string id in the profile's namespace, such as
+    `/Channel/State/progStatus`.
     """
     text = text.strip()
     if not text:
         raise ValueError("names no node → write nsu=URI;s=Name, a string id, or /0:Objects/2:Folder/2:Name")
     if text == _PATH or text.startswith(_PATH + "/"):
         return BrowsePath(_steps(text.removeprefix(_PATH)))
+    if start := _FROM_INSTANCE.match(text):
+        return BrowsePath(_steps(text[start.end() :]), start["up"].count(".."))
     for pattern, given in ((_BY_URI, "uri"), (_BY_INDEX, "index")):
         if found := pattern.fullmatch(text):
             namespace: str | int = int(found["index"]) if given == "index" else found["uri"]
@@ -75,12 +84,15 @@ def _identifier(text: str) -> str:
     return text
 
 
-def _steps(text: str) -> tuple[tuple[int, str], ...]:
-    """Return the steps below Objects. A slash inside a browse name cannot be written here: use the node id then."""
-    steps = []
-    for part in text.removeprefix("/").split("/"):
-        found = _STEP.fullmatch(part)
-        if not found:
-            raise ValueError("not a browse path → each step is INDEX:Name, such as /0:Objects/2:Machine/2:Program")
-        steps.append((int(found["index"]), found["name"]))
+def _steps(text: str) -> tuple[tuple[int | str, str], ...]:
+    """Return the steps of a path. A slash inside a browse name cannot be written here: use the node id then."""
+    steps: list[tuple[int | str, str]] = []
+    at = 0
+    while found := _STEP.match(text, at):
+        steps.append((found["uri"] or int(found["index"]), found["name"]))
+        at = found.end()
+    if not steps or at != len(text):
+        raise ValueError(
+            "not a browse path → each step is INDEX:Name or nsu=URI;Name, such as /0:Objects/2:Machine/2:Program"
+        )
     return tuple(steps)

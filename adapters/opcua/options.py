@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from adapters.opcua.notation import parse
 from edge_bridge.domain.instant import SECOND, Milliseconds
 from edge_bridge.domain.reading import Execution, Mode
+from edge_bridge.domain.version import Extractor
 from edge_bridge.errors import ConfigError
-from edge_bridge.options import ControllerOptions, Credential, Duration, FilePath, Options, YesNo, duration_text
+from edge_bridge.options import (
+    ControllerOptions,
+    Credential,
+    Duration,
+    FilePath,
+    Options,
+    Pattern,
+    YesNo,
+    duration_text,
+)
 from edge_bridge.strict_yaml import Section
 
 DEFAULT_PORT = 4840
+PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
 def _endpoint(value: object) -> str:
@@ -56,6 +68,13 @@ NodeText = Annotated[str, BeforeValidator(_node)]
 """A node as the technician wrote it; its notation is right."""
 
 
+FieldType = Literal[
+    "Boolean", "SByte", "Byte", "Int16", "UInt16", "Int32", "UInt32", "Int64", "UInt64", "Float", "Double",
+    "String", "DateTime", "Guid", "ByteString",
+]  # fmt: skip
+"""What a field of a structure may be: the built-in types that stand for themselves."""
+
+
 class NodeOptions(Options):
     """One node. `sure`, `source` and `unconfirmed` are a profile's own record of what is known, and from where."""
 
@@ -66,10 +85,24 @@ class NodeOptions(Options):
     source: str = Field("", description="where it is known from")
 
 
+class StackOptions(NodeOptions):
+    """The node of the program stack: one text, a list of texts, or a list of structures, the main program first.
+
+    Where the server does not say how its structure is made, `structure` does: field name to OPC UA type, in order.
+    """
+
+    name: str = Field("ProgramName", description="the structure's field that holds a program's name")
+    level: str = Field("CallStackLevel", description="the structure's field that holds how deep it was called")
+    structure: dict[str, FieldType] = Field(
+        default_factory=dict, description="the structure's fields and their types, in order, if the server does not say"
+    )
+
+
 class ExecutionOptions(NodeOptions):
     """The node of the execution, and what its raw values mean."""
 
     map: dict[str, Execution] = Field(default_factory=dict, description="raw value to word; `default` for all others")
+    texts: YesNo = Field(False, description="true: a number means the text that the server's own EnumStrings give it")
     unconfirmed: tuple[str, ...] = Field((), description="raw values whose meaning nobody has confirmed yet")
 
 
@@ -77,6 +110,7 @@ class ModeOptions(NodeOptions):
     """The node of the operating mode, and what its raw values mean."""
 
     map: dict[str, Mode] = Field(default_factory=dict, description="raw value to word; `default` for all others")
+    texts: YesNo = Field(False, description="true: a number means the text that the server's own EnumStrings give it")
     unconfirmed: tuple[str, ...] = Field((), description="raw values whose meaning nobody has confirmed yet")
 
 
@@ -90,6 +124,7 @@ class TestOptions(NodeOptions):
     unconfirmed: tuple[str, ...] = Field((), description="raw values whose meaning nobody has confirmed yet")
 
 
+StackNode = Annotated[StackOptions | None, BeforeValidator(_as_section)]
 PlainNode = Annotated[NodeOptions | None, BeforeValidator(_as_section)]
 ExecutionNode = Annotated[ExecutionOptions | None, BeforeValidator(_as_section)]
 ModeNode = Annotated[ModeOptions | None, BeforeValidator(_as_section)]
@@ -102,11 +137,40 @@ class NodesOptions(Options):
     main_program: PlainNode = Field(None, description="the selected main program")
     active_program: PlainNode = Field(None, description="the program being executed, subprograms too")
     program_path: PlainNode = Field(None, description="the main program's path")
+    stack: StackNode = Field(None, description="the programs that call one another now, the main program first")
     execution: ExecutionNode = Field(None, description="what the control does with the program")
     mode: ModeNode = Field(None, description="the operating mode")
     test: Annotated[tuple[TestNode, ...] | None, BeforeValidator(_as_list)] = Field(
         None, description="one node or a list: any that is true means that nothing is produced"
     )
+
+
+class FileOptions(Options):
+    """Where the text of a program stands on the server: one file by its id, or a folder to look through.
+
+    In `file`, `{name}` is the program's name without its path, `{NAME}` the same in capitals, `{STEM}` without `.MPF` and
+    `.SPF` too, and `{x}` what the group `x` of `program` found. Every rule that fits is followed; two files are one too many.
+    """
+
+    program: Pattern | None = Field(None, description="regular expression on the program as the control writes it")
+    file: str | None = Field(None, description="the file's node, with {name}, {NAME}, {STEM} or a group of `program`")
+    folder: NodeText | None = Field(
+        None, description="a folder whose files, in folders too, are looked through by name"
+    )
+    sure: Literal["confirmed", "unconfirmed"] = Field("confirmed", description="whether a source was found for it")
+    source: str = Field("", description="where it is known from")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> FileOptions:
+        if (self.file is None) == (self.folder is None):
+            raise ValueError("each entry of `files:` has `file` or `folder` → keep one")
+        if self.file is not None:
+            known = {"name", "NAME", "STEM", *(self.program.groupindex if self.program else ())}
+            unknown = [word for word in PLACEHOLDER.findall(self.file) if word not in known]
+            if unknown:
+                raise ValueError(f"`{{{unknown[0]}}}` is not known here → known: {', '.join(sorted(known))}")
+            parse(PLACEHOLDER.sub("X", self.file))
+        return self
 
 
 class LimitsOptions(Options):
@@ -126,6 +190,13 @@ class LimitsOptions(Options):
 
 class OpcUaOptions(ControllerOptions):
     """What an OPC UA machine's file may say."""
+
+    extractors: ClassVar[frozenset[Extractor]] = ControllerOptions.extractors | {
+        Extractor.HEADER,
+        Extractor.COMMENT,
+        Extractor.DIGEST,
+    }
+    reads_calls: ClassVar[bool] = True
 
     endpoint: Annotated[str, BeforeValidator(_endpoint)] = Field(
         description="opc.tcp://HOST:PORT, port 4840 by default"
@@ -151,6 +222,14 @@ class OpcUaOptions(ControllerOptions):
         None, description="the name of the credential that holds that certificate's private key, in PEM"
     )
     namespace: str | None = Field(None, description="URI in which bare string ids stand; default: the profile's")
+    machine: str | None = Field(None, description="which machine, where the server has several: its browse name")
+    channel: str | None = Field(None, description="which channel, where the control has several: its number or name")
+    files: tuple[FileOptions, ...] | None = Field(
+        None, description="where program texts stand, for `header`, `comment`, `digest`; replaces the profile's"
+    )
+    recheck: Duration = Field(
+        60_000, description="how often a text is read again when the server does not say when a file changed", ge=1000
+    )
     read: Literal["auto", "poll", "subscribe"] = Field(
         "auto", description="poll, subscribe (poll where the server does not let us), or what the profile says"
     )

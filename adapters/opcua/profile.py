@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
-from adapters.opcua.options import LimitsOptions, NodeOptions, NodesOptions, OpcUaOptions
+from adapters.opcua.options import FileOptions, LimitsOptions, NodeOptions, NodesOptions, NodeText, OpcUaOptions
 from edge_bridge.domain.reading import Execution, Mode
 from edge_bridge.errors import ConfigError
 from edge_bridge.options import Options, read_options
@@ -28,15 +29,44 @@ class NamespaceOptions(Options):
     source: str = ""
 
 
+class ChannelOptions(Options):
+    """How a control tells its channels apart. The site's `channel: 2` fills `{channel}` in the profile's nodes.
+
+    suffix: what the profile's ids that start with `ids` get for another channel than the default one.
+    """
+
+    default: str = "1"
+    ids: str = ""
+    suffix: str = ""
+    sure: Literal["confirmed", "unconfirmed"]
+    source: str = ""
+
+
+class RootOptions(Options):
+    """Where the profile's paths that start with `.` start: at the instance of `type` below `folder`."""
+
+    what: str
+    folder: NodeText
+    type: NodeText
+    depth: int = Field(1, ge=1, le=6)
+    sure: Literal["confirmed", "unconfirmed"]
+    source: str = ""
+
+
 class ProfileOptions(Options):
     """A profile file. Unconfirmed meanings never say that a machine produces: a wrong one would raise false alarms."""
 
     title: str = Field(description="what the control is called")
+    notes: tuple[str, ...] = Field((), description="what a technician should know of it")
+    path: str = Field("", description="the path of its endpoint, where the site's file names none")
     namespace: NamespaceOptions | None = None
+    channel: ChannelOptions | None = None
+    root: RootOptions | None = None
     read: Literal["poll", "subscribe"] = Field(
         "subscribe", description="how it is read, unless the site says otherwise"
     )
     nodes: NodesOptions = Field(default_factory=NodesOptions)
+    files: tuple[FileOptions, ...] = ()
     limits: LimitsOptions = Field(default_factory=LimitsOptions)
 
     @model_validator(mode="after")
@@ -50,11 +80,15 @@ class ProfileOptions(Options):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Profile and site put together: the namespace of bare ids, the nodes, the limits; and how the profile reads."""
+    """Profile and site put together: namespace of bare ids, nodes, limits, where program texts stand, how it is read."""
 
     namespace: str | None
     nodes: NodesOptions
     limits: LimitsOptions
+    files: tuple[FileOptions, ...] = ()
+    root: RootOptions | None = None
+    endpoint: str = ""
+    channels: bool = False
     read: Literal["poll", "subscribe"] = "subscribe"
 
 
@@ -80,9 +114,35 @@ def read(name: str, given: Mapping[str, Any] | None = None, folder: Path = FOLDE
 def settle(profile: ProfileOptions, site: OpcUaOptions) -> Settings:
     """Return the profile with everything that the site's file says laid over it."""
     uri = profile.namespace.uri if profile.namespace else None
+    bare = not urlsplit(site.endpoint).path.strip("/")
     return Settings(
-        site.namespace or uri, _nodes(profile.nodes, site.nodes), _laid_over(profile.limits, site.limits), profile.read
+        namespace=site.namespace or uri,
+        nodes=_nodes(_of_channel(profile.nodes, profile.channel, site.channel), site.nodes),
+        limits=_laid_over(profile.limits, site.limits),
+        files=profile.files if site.files is None else site.files,
+        root=profile.root,
+        endpoint=site.endpoint.rstrip("/") + profile.path if bare and profile.path else site.endpoint,
+        channels=profile.channel is not None,
+        read=profile.read,
     )
+
+
+def _of_channel(nodes: NodesOptions, channel: ChannelOptions | None, wanted: str | None) -> NodesOptions:
+    """Return the profile's nodes for one channel; what the site's file names itself is meant as it stands there."""
+    if channel is None:
+        return nodes
+    name = wanted or channel.default
+
+    def of_channel(node: Any) -> Any:
+        if isinstance(node, tuple):
+            return tuple(map(of_channel, node))
+        if not isinstance(node, NodeOptions) or node.node is None:
+            return node
+        suffixed = channel.suffix and name != channel.default and node.node.startswith(channel.ids)
+        text = node.node + channel.suffix if suffixed else node.node
+        return node.model_copy(update={"node": text.replace("{channel}", name)})
+
+    return nodes.model_copy(update={field: of_channel(getattr(nodes, field)) for field in type(nodes).model_fields})
 
 
 def _nodes(profile: NodesOptions, site: NodesOptions) -> NodesOptions:

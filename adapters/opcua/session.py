@@ -183,6 +183,15 @@ class Session:
                 found += [] if enough else result.References or []
         return found[:most]
 
+    async def call_file(
+        self, file: ua.NodeId, method: ua.NodeId, arguments: list[ua.Variant]
+    ) -> tuple[ua.StatusCode, list[object]]:
+        """Call Open, Read or Close of a file, the only methods that are ever called: see transfer.py."""
+        request = ua.CallMethodRequest(ObjectId=file, MethodId=method, InputArguments=arguments)
+        with self._explaining():
+            (result,) = await self._client.uaclient.call([request])
+        return result.StatusCode, [one.Value for one in result.OutputArguments or ()]
+
     async def call(self, request: Any, response: type[Response], *, patient: bool = False) -> Response:
         """Return the answer to any other request; the AdapterError of a refusal has the server's status as its cause.
 
@@ -218,10 +227,10 @@ class Session:
         """Renew the channel's token in good time."""
         now = self._clock.now().boottime
         if now - self._renewed > self._client.secure_channel_timeout * RENEW_AFTER:
+            self._renewed = now  # at once: a file may be read beside a poll, and only one of them renews it
             with self._explaining():
                 await self._client.open_secure_channel(renew=True)
             self._client.uaclient.revolve_security_token()
-            self._renewed = now
 
     @contextmanager
     def _explaining(self) -> Iterator[None]:

@@ -9,12 +9,13 @@ from adapters.simulated.machine import PLAIN, SINUMERIK, Codes
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How one make of control publishes a machine: its folder, namespace, node ids by field, and numbers."""
+    """How one make of control publishes a machine: its folder, namespace, node ids by field, numbers, and file system."""
 
     folder: str
     namespace: str
     codes: Codes
     ids: dict[str, str]
+    files: str = "Files"
 
 
 DIALECTS = {
@@ -31,6 +32,7 @@ DIALECTS = {
             "dry_run": "/Channel/ProgramModification/trialRunActive",
             "version": "/Channel/Parameter/R[u1,90]",
         },
+        files="Sinumerik/FileSystem",
     ),
     "generic": Dialect(
         "Machine",

@@ -20,6 +20,8 @@ from asyncua.ua.status_codes import StatusCodes
 
 from adapters.simulated.machine import CommandError, Machine
 from adapters.simulated.opcua_dialects import DIALECTS, Dialect
+from adapters.simulated.opcua_files import SimulatedFiles
+from adapters.simulated.opcua_record import Record
 from adapters.simulated.opcua_security import Users, add_arguments, protect
 from adapters.simulated.opcua_subscriptions import ScarceServer, TroubledSubscriptions
 
@@ -54,6 +56,8 @@ class SimulatedServer:
         )
         iserver.subscription_service = self._subscriptions
         self._server = Server(iserver=iserver, user_manager=self._users)
+        self.record = Record()
+        self._facts: dict[str, Callable[[], object]] = {"services": lambda: ", ".join(sorted(self.record.services))}
         self._more: list[BinaryServer] = []
         self._nodes: dict[str, ua.NodeId] = {}
         self._forced: set[str] = set()
@@ -83,7 +87,12 @@ class SimulatedServer:
             server.set_identity_tokens(self._users.tokens)
         for number in range(namespaces_before):
             await server.register_namespace(f"urn:simulated:other:{number}")
-        await self._add_nodes(await server.register_namespace(self._dialect.namespace))
+        index = await server.register_namespace(self._dialect.namespace)
+        await self._add_nodes(index)
+        files = SimulatedFiles(server, index, self._dialect.files, dated=not self._arguments.undated)
+        await files.start()
+        self._commands |= files.commands
+        self._facts |= files.facts
         await server.get_node(
             ua.NodeId(ua.Int32(ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerRead))
         ).write_value(ua.Variant(self._limit, ua.VariantType.UInt32))
@@ -114,6 +123,8 @@ class SimulatedServer:
                 return f"ok {self._reads}"
             if name == "sessions":
                 return f"ok {len(self._server.iserver._external_sessions)}"  # asyncua does not publish it
+            if name in self._facts:
+                return f"ok {self._facts[name]()}"
             if name == "asked-timeout":
                 return f"ok {self._iserver.asked_timeout}"
             if name == "subscriptions":
@@ -212,6 +223,8 @@ async def serve(arguments: argparse.Namespace) -> None:
     dialect = DIALECTS[arguments.profile]
     machine = Machine(dialect.codes, main_program=arguments.program, version=arguments.version)
     server = SimulatedServer(dialect, machine, arguments)
+    if arguments.record:
+        server.record.start()
     ports = [arguments.port + number if arguments.port else 0 for number in range(arguments.count)]
     endpoints = await server.start(ports, namespaces_before=arguments.namespaces_before)
     obeying = asyncio.create_task(_obey_stdin(server))
@@ -253,6 +266,8 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--max-sessions", type=int, default=0, help="refuse more sessions (default: no limit)")
     found.add_argument("--shortest-interval", type=int, default=0, help="publish no more often, in ms")
     found.add_argument("--namespaces-before", type=int, default=0, help="move the nodes to a later namespace index")
+    found.add_argument("--undated", action="store_true", help="files do not say when they changed")
+    found.add_argument("--record", action="store_true", help="note the services asked for, for the command `services`")
     add_arguments(found)
     return found
 

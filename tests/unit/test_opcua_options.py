@@ -59,7 +59,7 @@ def settings(**changed: Any) -> profile.Settings:
         ({"endpoint": "opc.tcp://:4840"}, ("endpoint",), "opc.tcp"),
         ({"endpoint": "opc.tcp://u:p@10.0.0.1"}, ("endpoint",), "username"),
         ({"endpoint": "opc.tcp://10.0.0.1:x"}, ("endpoint",), "opc.tcp"),
-        ({"profile": "sinumeric"}, ("profile",), "generic, sinumerik"),
+        ({"profile": "sinumeric"}, ("profile",), "cnc, generic, heidenhain, machine-tool, sinumerik"),
         ({"endpont": "x"}, ("endpont",), "endpoint"),
         ({"nodes": {"execution": {"map": {"3": "runing"}}}}, ("nodes", "execution", "map", "3"), "running"),
         ({"nodes": {"mode": {"node": "ns=2"}}}, ("nodes", "mode", "node"), "ns=2;s=Name"),
@@ -149,7 +149,7 @@ def test_a_site_overrides_any_part_of_its_profile() -> None:
 
 def test_shipped_profiles_are_right_and_cautious() -> None:
     """Every profile loads; what is unconfirmed never counts as production."""
-    assert profile.names() == ("generic", "sinumerik")
+    assert profile.names() == ("cnc", "generic", "heidenhain", "machine-tool", "sinumerik")
     sinumerik = profile.read("sinumerik").nodes
     assert sinumerik.execution is not None
     assert [raw for raw, word in sinumerik.execution.map.items() if word is Execution.RUNNING] == ["3"]

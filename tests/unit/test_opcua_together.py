@@ -44,6 +44,10 @@ class Changing:
         """Nothing is looked for by URI here."""
         return []
 
+    async def children(self, node: ua.NodeId, most: int) -> list[ua.ReferenceDescription]:
+        """Nothing is looked for by its type."""
+        return []
+
     async def translate(self, paths: Sequence[ua.BrowsePath]) -> list[ua.BrowsePathResult]:
         """Nor by path."""
         return []

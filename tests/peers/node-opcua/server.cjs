@@ -43,7 +43,7 @@ const { values: options } = parseArgs({
     "max-items": { type: "string", default: "0" }, // in one subscription
     "max-subscriptions": { type: "string", default: "0" }, // of all clients together
     nodeset: { type: "string", multiple: true, default: [] }, // a name known to node-opcua-nodesets, or an XML file
-    instance: { type: "string", multiple: true, default: [] }, // NAME=URI;TYPE[;OPTIONAL,OPTIONAL.CHILD]
+    instance: { type: "string", multiple: true, default: [] }, // [PARENT/]NAME=URI;TYPE[;OPTIONAL,OPTIONAL.CHILD]
     namespace: { type: "string", default: "urn:peer:machine" },
     variable: { type: "string", multiple: true, default: [] }, // ID=KIND:VALUE, a string id in the namespace
   },
@@ -107,15 +107,16 @@ function build(addressSpace) {
     byId.set(id, node);
   }
   for (const text of options.instance) {
-    const [browseName, type] = cut(text, "=");
+    const [way, type] = cut(text, "=");
+    const parent = found(addressSpace, way.split("/").slice(0, -1).join("/"));
     const [uri, name, optionals = ""] = type.split(";");
     const index = addressSpace.getNamespaceIndex(uri);
     const made = addressSpace.findObjectType(name, index);
     if (!made) throw new Error(`there is no type ${name} in ${uri}: load its nodeset`);
     made.instantiate({
       namespace: own,
-      browseName,
-      organizedBy: addressSpace.rootFolder.objects,
+      browseName: way.split("/").at(-1),
+      organizedBy: parent,
       optionals: optionals.split(",").filter(Boolean),
     });
   }
