@@ -22,6 +22,7 @@ COMMANDS = {
     "status": "show the running daemon: machines, obligations, cards, buffer, broker",
     "explain": "say why a machine or ECN is red, with both sides of the evidence",
     "ecn": "show what an ECN file would be read as, and what would turn red",
+    "probe": "look once at one machine or ECN source: what comes, what it means, what it would be judged",
     "cards": "list the open cards",
     "ack": "acknowledge a card",
     "buffer": "show what waits for the broker, what is parked and why",

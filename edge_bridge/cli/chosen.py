@@ -1,0 +1,73 @@
+"""The one adapter that a command is about, by id or name, and whether the running daemon is connected to it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from edge_bridge.cli.desk import Desk
+from edge_bridge.cli.identify import nearest
+from edge_bridge.config import AdapterConfig
+from edge_bridge.control import NotRunning
+from edge_bridge.errors import ConfigError, ControlError, EdgeBridgeError
+
+
+class UsageError(EdgeBridgeError):
+    """What was typed cannot be meant."""
+
+    exit_code: ClassVar[int] = 2
+
+
+def chosen(args: argparse.Namespace, name: str) -> tuple[Desk, AdapterConfig]:
+    """Return the desk and the adapter of this id or name. A fault in another file is told, and does not matter here.
+
+    Raises UsageError with those that there are, ConfigError when its own file, or edge-bridge.yaml, cannot be used.
+    """
+    desk, _ = Desk.beside(args)
+    found = _called(name, desk)
+    if found is not None:
+        return desk, found
+    if (desk.config.folder / "adapters" / f"{name}.yaml").exists():
+        raise ConfigError(desk.words("chosen.refused", adapter=name), desk.words("chosen.refused.fix"))
+    known = list(desk.config.adapters)
+    near = nearest(name, known)
+    hint = desk.words("chosen.near", near=", ".join(near), known=", ".join(known))
+    raise UsageError(
+        desk.words("chosen.unknown", adapter=name),
+        hint if near else desk.words("chosen.known", known=", ".join(known) or "–"),
+    )
+
+
+def _called(name: str, desk: Desk) -> AdapterConfig | None:
+    adapters = desk.config.adapters
+    if name in adapters:
+        return adapters[name]
+    wanted = name.strip().casefold()
+    named = [one for one in adapters.values() if wanted in (one.id, (one.options.name or "").casefold())]
+    return named[0] if len(named) == 1 else None
+
+
+def where(adapter: AdapterConfig) -> str:
+    """Return the other side's address, as the adapter's file has it."""
+    options = adapter.options
+    if (host := getattr(options, "host", None)) is not None:
+        return f"{host}:{getattr(options, 'port', '')}".rstrip(":")
+    return str(next((given for key in ("endpoint", "url", "path") if (given := getattr(options, key, None))), "–"))
+
+
+def title(adapter: AdapterConfig) -> str:
+    """Return an adapter's name with its id."""
+    name = adapter.options.name
+    return adapter.id if name in (None, "", adapter.id) else f"{name} ({adapter.id})"
+
+
+def sessions(desk: Desk) -> tuple[Mapping[str, Mapping[str, Any]], ControlError | None]:
+    """Return the daemon's line of each machine that it is connected to, and why that is not known; none when none runs."""
+    try:
+        rows = desk.status()["machines"]
+    except NotRunning:
+        return {}, None
+    except ControlError as error:
+        return {}, error
+    return {row["machine"]: row for row in rows if row["reachable"]}, None

@@ -1,0 +1,254 @@
+"""How `probe` tells what it saw: the way there, each value raw and as understood, the version, and the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from edge_bridge.cli import output
+from edge_bridge.cli.chosen import where
+from edge_bridge.cli.desk import Desk
+from edge_bridge.cli.explained import HEADS, finding_data, show_findings
+from edge_bridge.cli.findings import Finding, Inquiry, colour_of
+from edge_bridge.cli.probe_look import Looked
+from edge_bridge.cli.probe_source import FolderLook
+from edge_bridge.cli.probe_version import Answer, answers
+from edge_bridge.domain.evidence import judged_programs
+from edge_bridge.domain.plant import Machine
+from edge_bridge.domain.reading import Reading
+from edge_bridge.domain.state import Binding
+from edge_bridge.domain.told import program_data
+from edge_bridge.domain.version import Extractor
+from edge_bridge.errors import StoreError
+from edge_bridge.options import ControllerOptions
+from edge_bridge.ports import Seen
+
+_WORDS = ("execution", "mode")
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A reading held against the register. inquiry: None where there is no database that can be read; error: why."""
+
+    reading: Reading | None
+    machine: Machine
+    scheme: str
+    answers: tuple[Answer, ...]
+    inquiry: Inquiry | None
+    findings: tuple[Finding, ...]
+    error: StoreError | None = None
+
+    @property
+    def colour(self) -> str | None:
+        """The machine's colour, None when there is nothing to compare with."""
+        return colour_of(self.findings, blind=False) if self.findings else None
+
+    @property
+    def selected(self) -> str | None:
+        """The program that is judged, None when none is selected."""
+        return next(iter(judged_programs(self.reading, self.machine)), None) if self.reading else None
+
+
+def judgement(looked: Looked, inquiry: Inquiry | None, desk: Desk, error: StoreError | None = None) -> Judgement:
+    """Hold what was seen, by us or by the daemon, against what is required."""
+    machine = desk.config.plant.machines[looked.id]
+    findings = tuple(inquiry.machine(looked.id)) if inquiry is not None else ()
+    sight = inquiry.sight(looked.id) if inquiry is not None else None
+    reading = looked.reading or (sight.reading if sight is not None else None)
+    binding = sight.kept.binding if sight is not None and sight.kept is not None else Binding()
+    ruling = [one.demand.rule for one in findings if inquiry is not None and inquiry.selected(one) and one.requirement]
+    rule = ruling[0] if ruling else machine.rule
+    found: tuple[Answer, ...] = ()
+    if reading is not None and isinstance(looked.adapter.options, ControllerOptions):
+        found = answers(looked.adapter.options, reading, rule, binding)
+    return Judgement(reading, machine, rule.scheme, found, inquiry, findings, error)
+
+
+def problems(looked: Looked, judged: Judgement | None, desk: Desk) -> list[str]:
+    """Return what somebody should do something about, each as a sentence."""
+    found: list[str] = []
+    if looked.error is not None:
+        found.append(str(looked.error))
+        if looked.held is not None:
+            found.append(desk.words("probe.held_meanwhile", age=desk.since(looked.held["seen"])))
+    if judged is None or judged.reading is None:
+        return found
+    faults = judged.reading.faults
+    found += [desk.words("explain.fault", field=fault.field, error=fault.error) for fault in faults]
+    if judged.selected is not None and not any(one.counts for one in judged.answers):
+        found.append(_no_version(judged, desk))
+    if judged.colour == "red":
+        found.append(desk.words("probe.red"))
+    return found
+
+
+def _no_version(judged: Judgement, desk: Desk) -> str:
+    given = [one for one in judged.answers if one.evidence is not None and one.extractor is not Extractor.DIGEST]
+    if not given:
+        return desk.words("probe.no_version", program=judged.selected)
+    if any(one.fits and not one.bound for one in given):
+        return desk.words("probe.unbound")
+    value = given[0].evidence.value if given[0].evidence else "–"
+    return desk.words("probe.unfit", value=value, scheme=judged.scheme)
+
+
+def show(looked: Looked, judged: Judgement | None, found: Sequence[str], desk: Desk) -> None:
+    """Print the look."""
+    if looked.held is not None:
+        key = "probe.asked" if looked.asked else "probe.second"
+        output.paragraph(desk.words(key, age=desk.since(looked.held["seen"])), "yellow", indent=2)
+    if looked.error is None and looked.took:
+        steps = ", ".join(f"{desk.words(f'step.{step}')} {_ms(took)}" for step, took in looked.took.items())
+        output.paragraph(desk.words("probe.took", total=_ms(looked.total), steps=steps), indent=2)
+    if looked.folder is not None and looked.folder.error is None:
+        _show_folder(looked.folder, desk)
+    if judged is not None and judged.reading is not None:
+        _show_values(looked, judged.reading, desk)
+        _show_version(judged, desk)
+        _show_register(judged, desk)
+    output.say("")
+    for text in found:
+        output.paragraph(text, "bold red")
+    if not found:
+        output.paragraph(desk.words("probe.fine"), "bold green")
+
+
+def _ms(value: float) -> str:
+    return f"{value:.0f} ms" if value >= 10 else f"{value:.1f} ms"
+
+
+def _show_folder(folder: FolderLook, desk: Desk) -> None:
+    if folder.newest is None:
+        output.paragraph(desk.words("probe.folder.empty", others=folder.others), "yellow", indent=2)
+        return
+    output.paragraph(desk.words("probe.folder", files=folder.files, others=folder.others), indent=2)
+    changed = desk.time(folder.changed)
+    text = desk.words("probe.newest", file=folder.newest, changed=changed, count=folder.ecns)
+    output.paragraph(text, indent=2)
+
+
+def _show_values(looked: Looked, reading: Reading, desk: Desk) -> None:
+    seen = looked.values or tuple(_plain(reading))
+    headings = [desk.words(f"probe.{heading}") for heading in ("field", "place", "came", "means")]
+    output.show(output.table(headings, [_row(one, desk) for one in seen]))
+
+
+def _row(one: Seen, desk: Desk) -> tuple[object, ...]:
+    meaning: object = one.meaning
+    if one.fault:
+        meaning = output.coloured(one.fault, "red")
+    elif one.field in _WORDS and one.meaning is not None:
+        unknown = one.meaning == "unknown" and one.raw is not None
+        word = desk.words(one.meaning)
+        meaning = output.coloured(desk.words("probe.unmapped", word=word), "yellow") if unknown else word
+    return one.field, one.place, "–" if one.raw is None else one.raw, meaning
+
+
+def _plain(reading: Reading) -> Iterator[Seen]:
+    """Yield a reading's own fields, for an adapter that does not say what is behind them."""
+    for name in ("main_program", "active_program", "program_path", "execution", "mode", "test"):
+        value = getattr(reading, name)
+        if value is not None:
+            yield Seen(name, "–", None, str(value).lower() if isinstance(value, bool) else str(value))
+
+
+def _show_version(judged: Judgement, desk: Desk) -> None:
+    output.say("")
+    output.say(desk.words("probe.version", scheme=judged.scheme), "bold")
+    for one in judged.answers:
+        label = desk.words(one.extractor) if one.extractor is not None else "–"
+        output.labelled(label, desk.joined(*_said(one, judged, desk)))
+    if not judged.answers:
+        output.paragraph(desk.words("seen.nothing"), "yellow", indent=2)
+
+
+def _said(one: Answer, judged: Judgement, desk: Desk) -> Iterator[str]:
+    """Yield the parts of the sentence about one answer."""
+    if one.evidence is None:
+        why = desk.words(f"none.{one.extractor}") if one.extractor is not None else "–"
+        yield desk.words("probe.silent_entry", entry=one.entry, why=why)
+        return
+    piece = one.evidence
+    shown = piece.value if one.normalised == piece.value else f"{piece.value} ({one.normalised})"
+    yield desk.words("probe.answer", entry=one.entry or piece.field, value=shown)
+    if one.extractor is Extractor.DIGEST:
+        return
+    if not one.fits:
+        yield desk.words("probe.does_not_fit", scheme=judged.scheme)
+    if piece.program is None:
+        yield desk.words("bound.always" if piece.bound else "probe.bound" if one.bound else "bound.no")
+    if one.counts:
+        yield desk.words("probe.counts")
+
+
+def _show_register(judged: Judgement, desk: Desk) -> None:
+    output.say("")
+    if judged.inquiry is None:
+        why = str(judged.error) if judged.error is not None else desk.words("ecn.no_database")
+        output.paragraph(desk.words("probe.no_register", why=why), "yellow")
+        return
+    colour = judged.colour
+    if colour is None:
+        output.paragraph(desk.words("explain.nothing"))
+        return
+    output.paragraph(desk.words("probe.verdict", colour=desk.words(colour)), HEADS[colour])
+    show_findings(judged.findings, judged.inquiry, desk, judged.machine.id, everything=False)
+
+
+def as_data(looked: Looked, judged: Judgement | None, found: Sequence[str], desk: Desk) -> dict[str, Any]:
+    """Return the same for programs."""
+    reading = judged.reading if judged is not None else looked.reading
+    return {
+        "adapter": looked.id,
+        "name": looked.adapter.options.name or looked.id,
+        "kind": looked.adapter.kind,
+        "where": where(looked.adapter),
+        "ok": not found,
+        "problems": list(found),
+        "error": {"what": looked.error.what, "fix": looked.error.hint} if looked.error is not None else None,
+        "daemon": dict(looked.held) if looked.held is not None else None,
+        "asked_daemon": looked.asked,
+        "took_ms": dict(looked.took),
+        "total_ms": round(looked.total, 1),
+        "values": [asdict(one) for one in looked.values],
+        "reading": program_data(reading) if reading is not None else None,
+        "version": [_answer_data(one) for one in judged.answers] if judged is not None else [],
+        "scheme": judged.scheme if judged is not None else None,
+        "register": _register_data(judged, desk),
+        "folder": _folder_data(looked.folder, desk),
+    }
+
+
+def _answer_data(one: Answer) -> dict[str, Any]:
+    piece = one.evidence
+    return {
+        "entry": one.entry,
+        "extractor": one.extractor,
+        "value": piece.value if piece else None,
+        "raw": piece.raw if piece else None,
+        "field": piece.field if piece else None,
+        "normalised": one.normalised if piece else None,
+        "fits": one.fits,
+        "bound": one.bound if piece else None,
+        "counts": one.counts,
+    }
+
+
+def _register_data(judged: Judgement | None, desk: Desk) -> dict[str, Any] | None:
+    if judged is None or judged.inquiry is None:
+        return None
+    return {"colour": judged.colour, "findings": [finding_data(one, desk) for one in judged.findings]}
+
+
+def _folder_data(folder: FolderLook | None, desk: Desk) -> dict[str, Any] | None:
+    if folder is None:
+        return None
+    return {
+        "path": str(folder.path),
+        "files": folder.files,
+        "others": folder.others,
+        "newest": folder.newest,
+        "changed": desk.time(folder.changed) if folder.changed is not None else None,
+        "ecns": folder.ecns,
+    }
