@@ -119,6 +119,11 @@ def complain(text: str) -> None:
     print(f"edge-bridge: {safe(text)}", file=sys.stderr)
 
 
+def note(text: str) -> None:
+    """Print one line for a person to standard error, where it is in no program's way."""
+    print(safe(text), file=sys.stderr, flush=True)
+
+
 def as_json(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> list[Mapping[str, Any]]:
     """Return a table as a list of objects, for `--json`."""
     return [dict(zip(columns, row, strict=True)) for row in rows]

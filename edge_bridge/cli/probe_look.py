@@ -63,7 +63,7 @@ async def look(adapter: AdapterConfig, held: Mapping[str, Any] | None = None, *,
     except EdgeBridgeError as refusal:
         error = refusal
     except Exception as failure:  # noqa: BLE001 - whatever a protocol library raises concerns this adapter alone
-        error = _in_words(failure, adapter)
+        error = in_words(failure, adapter)
     return Looked(adapter, error=error, held=held)
 
 
@@ -100,7 +100,7 @@ async def _look(adapter: AdapterConfig, held: Mapping[str, Any] | None) -> Looke
     return Looked(adapter, reading, took={step: round(1000 * s, 1) for step, s in took.items()}, held=held)
 
 
-def _in_words(failure: Exception, adapter: AdapterConfig) -> EdgeBridgeError:
+def in_words(failure: Exception, adapter: AdapterConfig) -> EdgeBridgeError:
     """Return one line a technician can read; a library's own error is named by its type."""
     text = " ".join(str(failure).split())
     what = f"{type(failure).__name__}: {text}" if text else type(failure).__name__

@@ -99,8 +99,8 @@ def show(looked: Looked, judged: Judgement | None, found: Sequence[str], desk: D
         key = "probe.asked" if looked.asked else "probe.second"
         output.paragraph(desk.words(key, age=desk.since(looked.held["seen"])), "yellow", indent=2)
     if looked.error is None and looked.took:
-        steps = ", ".join(f"{desk.words(f'step.{step}')} {_ms(took)}" for step, took in looked.took.items())
-        output.paragraph(desk.words("probe.took", total=_ms(looked.total), steps=steps), indent=2)
+        steps = ", ".join(f"{desk.words(f'step.{step}')} {milliseconds(took)}" for step, took in looked.took.items())
+        output.paragraph(desk.words("probe.took", total=milliseconds(looked.total), steps=steps), indent=2)
     if looked.folder is not None and looked.folder.error is None:
         _show_folder(looked.folder, desk)
     if judged is not None and judged.reading is not None:
@@ -114,7 +114,8 @@ def show(looked: Looked, judged: Judgement | None, found: Sequence[str], desk: D
         output.paragraph(desk.words("probe.fine"), "bold green")
 
 
-def _ms(value: float) -> str:
+def milliseconds(value: float) -> str:
+    """Return a time as people read it."""
     return f"{value:.0f} ms" if value >= 10 else f"{value:.1f} ms"
 
 
