@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import cast
 
+from edge_bridge.blocking import in_thread
 from edge_bridge.cli.dry_run import Reader
 from edge_bridge.config import AdapterConfig
 from edge_bridge.domain.instant import Milliseconds
@@ -18,7 +18,6 @@ from edge_bridge.errors import AdapterError, EdgeBridgeError
 
 LARGEST = 50_000_000  # bytes; no source reads more
 _UNFINISHED = re.compile(r"\.|~\$|.*\.(?:part|tmp)\Z", re.IGNORECASE)
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,7 @@ async def look_into(adapter: AdapterConfig) -> FolderLook:
     path: Path = adapter.options.path  # type: ignore[attr-defined]
     began = now()
     try:
-        counted, others = await _aside(lambda: _listed(path, getattr(adapter.options, "file_name", None)))
+        counted, others = await in_thread(_listed, path, getattr(adapter.options, "file_name", None))
     except OSError as refusal:
         what = f"the folder {path} cannot be listed: {refusal.strerror}"
         hint = (
@@ -60,7 +59,7 @@ async def look_into(adapter: AdapterConfig) -> FolderLook:
     if not counted:
         return FolderLook(path, others=others, took=took)
     newest, changed = max(counted.items(), key=lambda pair: pair[1])
-    ecns, error = await _aside(lambda: _read(path / newest, cast(Reader, adapter.adapter)))
+    ecns, error = await in_thread(_read, path / newest, cast(Reader, adapter.adapter))
     took["read"] = round(1000 * (now() - listed), 1)
     return FolderLook(path, len(counted), others, newest, changed, ecns, took, error)
 
@@ -89,29 +88,3 @@ def _read(file: Path, reader: Reader) -> tuple[int | None, EdgeBridgeError | Non
         return None, AdapterError(f"{file.name} cannot be read: {error.strerror}", "check its rights")
     except EdgeBridgeError as error:
         return None, error
-
-
-async def _aside(work: Callable[[], Result]) -> Result:
-    """Do it in a thread that never keeps the command from ending: a share that hangs cannot be interrupted."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[Result] = loop.create_future()
-
-    def settle(result: Result | None, error: BaseException | None) -> None:
-        if done.cancelled():
-            return
-        if error is not None:
-            done.set_exception(error)
-        else:
-            done.set_result(cast(Result, result))
-
-    def carry_out() -> None:
-        result, failed = None, None
-        try:
-            result = work()
-        except BaseException as error:  # noqa: BLE001 - it is raised where the result is waited for
-            failed = error
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(settle, result, failed)
-
-    threading.Thread(target=carry_out, daemon=True).start()
-    return await done

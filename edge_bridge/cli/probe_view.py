@@ -14,6 +14,7 @@ from edge_bridge.cli.findings import Finding, Inquiry, colour_of
 from edge_bridge.cli.probe_look import Looked
 from edge_bridge.cli.probe_source import FolderLook
 from edge_bridge.cli.probe_version import Answer, answers
+from edge_bridge.cli.words import known
 from edge_bridge.domain.evidence import judged_programs
 from edge_bridge.domain.plant import Machine
 from edge_bridge.domain.reading import Reading
@@ -43,6 +44,16 @@ class Judgement:
     def colour(self) -> str | None:
         """The machine's colour, None when there is nothing to compare with."""
         return colour_of(self.findings, blind=False) if self.findings else None
+
+    @property
+    def version_known(self) -> bool:
+        """Whether the selected program's version is known: by an answer, or by its content, which lies on a share."""
+        compared = (
+            one.assessment is not None and one.assessment.comparison is not None
+            for one in self.findings
+            if self.inquiry is not None and self.inquiry.selected(one)
+        )
+        return any(one.counts for one in self.answers) or any(compared)
 
     @property
     def selected(self) -> str | None:
@@ -76,7 +87,7 @@ def problems(looked: Looked, judged: Judgement | None, desk: Desk) -> list[str]:
         return found
     faults = judged.reading.faults
     found += [desk.words("explain.fault", field=fault.field, error=fault.error) for fault in faults]
-    if judged.selected is not None and not any(one.counts for one in judged.answers):
+    if judged.selected is not None and not judged.version_known:
         found.append(_no_version(judged, desk))
     if judged.colour == "red":
         found.append(desk.words("probe.red"))
@@ -99,7 +110,7 @@ def show(looked: Looked, judged: Judgement | None, found: Sequence[str], desk: D
         key = "probe.asked" if looked.asked else "probe.second"
         output.paragraph(desk.words(key, age=desk.since(looked.held["seen"])), "yellow", indent=2)
     if looked.error is None and looked.took:
-        steps = ", ".join(f"{desk.words(f'step.{step}')} {milliseconds(took)}" for step, took in looked.took.items())
+        steps = ", ".join(f"{_step(step, desk)} {milliseconds(took)}" for step, took in looked.took.items())
         output.paragraph(desk.words("probe.took", total=milliseconds(looked.total), steps=steps), indent=2)
     if looked.folder is not None and looked.folder.error is None:
         _show_folder(looked.folder, desk)
@@ -112,6 +123,11 @@ def show(looked: Looked, judged: Judgement | None, found: Sequence[str], desk: D
         output.paragraph(text, "bold red")
     if not found:
         output.paragraph(desk.words("probe.fine"), "bold green")
+
+
+def _step(step: str, desk: Desk) -> str:
+    """Return what an adapter calls a step, in the reader's language where that is known."""
+    return desk.words(f"step.{step}") if known(f"step.{step}") else step
 
 
 def milliseconds(value: float) -> str:
