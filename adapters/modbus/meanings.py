@@ -36,7 +36,7 @@ def entries(table: str, values: Mapping[int, int], first: int, end: int) -> Iter
     """
     at, told = first, first  # told: texts up to here are named already
     while at < end:
-        zeros = _zeros(values, at, end)
+        zeros = _zeros(table, values, at, end)
         if zeros > 1:
             yield _entry(table, at, f"{zeros} × 0", "bool" if table in BITS else "uint16", last=at + zeros - 1)
             at += zeros
@@ -51,10 +51,10 @@ def entries(table: str, values: Mapping[int, int], first: int, end: int) -> Iter
         at += 1
 
 
-def _zeros(values: Mapping[int, int], at: int, end: int) -> int:
-    """Return how many registers from here are 0 and begin no number of two registers."""
+def _zeros(table: str, values: Mapping[int, int], at: int, end: int) -> int:
+    """Return how many registers (or bits) from here are 0 and begin no number of two registers."""
     count = 0
-    while at + count < end and values.get(at + count) == 0 and not values.get(at + count + 1):
+    while at + count < end and values[at + count] == 0 and (table in BITS or not values.get(at + count + 1)):
         count += 1
     return count
 
@@ -93,7 +93,7 @@ def _texts(values: Mapping[int, int], at: int) -> Iterator[_Text]:
         ("ascii", ", byte_order: little", b"".join(swapped(word).to_bytes(2, "big") for word in run)),
     ):
         text = _printable(data)
-        alone = text and ord(text[0]) in _LETTERS and data[1] in _BLANKS
+        alone = text and not more and ord(text[0]) in _LETTERS and data[1] in _BLANKS
         if len(text) > 1 or alone:
             yield _Text(kind, text, (len(text) + 1) // 2, more)
     for kind, shift in (("ascii_low", 0), ("ascii_high", 8)):

@@ -21,7 +21,7 @@ def decoded(data: bytes, *, ends: Sequence[bytes] = ENDS, encodings: Sequence[st
         data = data.split(end, 1)[0]
     if control := _CONTROL.search(data.strip()):
         raise ValueError(f"not text: there is a 0x{control[0][0]:02X} in it")
-    for encoding in ENCODINGS:
+    for encoding in encodings:
         try:
             return data.decode(encoding).strip()
         except UnicodeDecodeError:
