@@ -104,7 +104,7 @@ async def _walk(desk: Desk, adapter: AdapterConfig, args: argparse.Namespace, fo
                     if found.take(entry) and not args.json:
                         patience.clear()
                         if len(found.kept) == 1:
-                            output.say(heading(desk, entry), "dim")
+                            heading(desk, entry)
                         line(entry, flat=args.find is not None)
                     patience.say(desk.words("browse.seen", seen=found.seen, where=where(adapter)))
                     if found.full:

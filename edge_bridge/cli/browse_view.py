@@ -56,15 +56,13 @@ class Found:
         return "registers" if registers else "nodes", tuple(entry.yaml for entry in usable[:MOST_YAML])
 
 
-def heading(desk: Desk, first: Entry) -> str:
-    """Return the headings of the lines."""
-    return "  ".join(
-        (
-            _padded(desk.words("probe.place"), _width(first)),
-            _padded(desk.words("browse.kind"), _KIND),
-            desk.words("browse.value"),
-        )
-    )
+def heading(desk: Desk, first: Entry) -> None:
+    """Print the headings of the lines, where there is room for columns."""
+    place, kind = desk.words("probe.place"), desk.words("browse.kind")
+    text = "  ".join((_padded(place, _width(first)), _padded(kind, _KIND), desk.words("browse.value")))
+    console = output.console_now()
+    if not console.is_terminal or cell_len(text) <= console.width:
+        output.say(text, "dim")
 
 
 def line(entry: Entry, *, flat: bool) -> None:

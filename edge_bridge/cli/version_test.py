@@ -14,7 +14,7 @@ from edge_bridge.cli.version_view import as_data, good, show
 from edge_bridge.cli.words import words
 from edge_bridge.domain.version import Scheme, VersionRule
 from edge_bridge.errors import ConfigError
-from edge_bridge.options import ControllerOptions, ExtractorOptions, read_options
+from edge_bridge.options import ExtractorOptions, read_options
 
 NAME = "version-test"
 HELP = (
@@ -26,7 +26,9 @@ HELP = (
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Take the adapter whose `version:` is tried, what it is tried on, and patterns of one's own."""
-    parser.add_argument("adapter", metavar="ADAPTER", nargs="?", help="the machine whose `version:` is tried")
+    parser.add_argument(
+        "adapter", metavar="ADAPTER", nargs="?", help="the machine or program share whose `version:` is tried"
+    )
     parser.add_argument(
         "--header",
         action="append",
@@ -72,14 +74,16 @@ def _testing(args: argparse.Namespace) -> tuple[Testing, str, str | None]:
             raise UsageError(words(language, "version.what"), words(language, "version.what.fix"))
         return Testing((), VersionRule(Scheme(args.scheme or Scheme.EXACT)), required=args.required), language, None
     desk, adapter = chosen(args, args.adapter)
-    machine, options = desk.config.plant.machines.get(adapter.id), adapter.options
-    if machine is None or not isinstance(options, ControllerOptions):
-        raise UsageError(desk.words("version.no_machine", adapter=title(adapter)), desk.words("version.what.fix"))
-    rule = replace(machine.rule, scheme=Scheme(args.scheme)) if args.scheme else machine.rule
-    entries = options.version
+    entries = getattr(adapter.options, "version", None)
+    if entries is None:
+        raise UsageError(desk.words("version.none_here", adapter=title(adapter)), desk.words("version.what.fix"))
+    machine = desk.config.plant.machines.get(adapter.id)
+    rule = machine.rule if machine is not None else VersionRule()
+    rule = replace(rule, scheme=Scheme(args.scheme)) if args.scheme else rule
+    exact = machine is not None and machine.exact_names
     if not entries and not args.pattern:
         entries = (ExtractorOptions(variable="version"),)  # the register or node of that name alone
-    return Testing(entries, rule, machine.exact_names, args.required), desk.language, adapter.id
+    return Testing(entries, rule, exact, args.required), desk.language, adapter.id
 
 
 def _own(args: argparse.Namespace, given: tuple[Sample, ...]) -> list[ExtractorOptions]:

@@ -11,7 +11,7 @@ from tests.system.site import Site
 
 FILE = """\
 adapter: {kind}
-name: Shown
+name: Machine {name}
 does: {does}
 log: ../shown.log
 {more}
@@ -36,7 +36,7 @@ def install(folder: Path, patch: pytest.MonkeyPatch) -> None:
 
 def add(site: Site, name: str = "shown-01", *, kind: str = "shown", does: str = "fine", more: str = "") -> None:
     """Add such a machine to a site."""
-    site.write(f"adapters/{name}.yaml", FILE.format(kind=kind, does=does, more=more))
+    site.write(f"adapters/{name}.yaml", FILE.format(name=name, kind=kind, does=does, more=more))
 
 
 def sessions(site: Site) -> tuple[int, int]:

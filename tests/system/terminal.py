@@ -74,6 +74,10 @@ class Terminal:
         """Wait until this was printed."""
         until_sync(lambda: (self.read(), said in self.text)[1], within=20, what=f"{said!r} on the terminal")
 
+    def type(self, keys: str) -> None:
+        """Press these keys."""
+        os.write(self._parent, keys.encode())
+
     def interrupt(self) -> None:
         """Press Ctrl-C."""
         os.kill(self.process.pid, signal.SIGINT)
