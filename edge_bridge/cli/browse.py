@@ -84,15 +84,18 @@ def _count(text: str) -> int:
 
 def _make_way(desk: Desk, adapter: AdapterConfig, args: argparse.Namespace) -> None:
     """Say that the daemon holds a session. Raises EdgeBridgeError where a second one is known to be refused."""
-    held = sessions(desk)[0].get(adapter.id)
+    connected, silent = sessions(desk)
+    held = connected.get(adapter.id)
     if not args.json:
         output.say(desk.words("probe.head", adapter=title(adapter), kind=adapter.kind, where=where(adapter)), "bold")
+        if silent is not None:
+            output.paragraph(desk.words("probe.silent", why=silent.what), "yellow", indent=2)
     if held is None:
         return
     if single_session(adapter) and not args.own_session:
         raise EdgeBridgeError(desk.words("browse.held"), desk.words("browse.held.fix"))
     if not args.json:
-        output.paragraph(desk.words("browse.second"), "yellow", indent=2)
+        output.paragraph(desk.words("probe.second", age=desk.since(held["seen"])), "yellow", indent=2)
 
 
 async def _walk(desk: Desk, adapter: AdapterConfig, args: argparse.Namespace, found: Found) -> None:

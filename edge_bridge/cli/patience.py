@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import Coroutine
 from types import TracebackType
@@ -64,11 +65,14 @@ class Patience:
 
 
 def to_the_end(work: Coroutine[Any, Any, Result], desk: Desk) -> Result:
-    """Run it. Ctrl-C ends it in order, sessions closed, and says so; raises KeyboardInterrupt then."""
+    """Run it. Ctrl-C, SIGTERM and SIGHUP end it in order, sessions closed, and it says so; raises KeyboardInterrupt then."""
     closed = False
 
     async def watched() -> Result:
         nonlocal closed
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        for number in (signal.SIGTERM, signal.SIGHUP):  # a remote terminal that is lost must not cost a control's slot
+            loop.add_signal_handler(number, lambda: task and task.cancel())
         try:
             return await work
         finally:
@@ -76,6 +80,6 @@ def to_the_end(work: Coroutine[Any, Any, Result], desk: Desk) -> Result:
 
     try:
         return asyncio.run(watched())
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         output.complain(desk.words("wait.interrupted" if closed else "wait.interrupted.twice"))
-        raise
+        raise KeyboardInterrupt from None

@@ -12,8 +12,9 @@ from edge_bridge.cli.chosen import chosen, sessions, title, where
 from edge_bridge.cli.desk import Desk
 from edge_bridge.cli.findings import Inquiry
 from edge_bridge.cli.patience import Patience, to_the_end
-from edge_bridge.cli.probe_look import Looked, is_config, look
-from edge_bridge.cli.probe_view import Judgement, as_data, judgement, problems, show
+from edge_bridge.cli.probe_judged import Judgement, judgement, problems
+from edge_bridge.cli.probe_look import Looked, is_config, look, single_session
+from edge_bridge.cli.probe_view import as_data, show
 from edge_bridge.config import AdapterConfig
 from edge_bridge.errors import ConfigError, StoreError
 
@@ -43,6 +44,8 @@ def run(args: argparse.Namespace) -> int:
         output.say(desk.words("probe.head", adapter=title(adapter), kind=adapter.kind, where=where(adapter)), "bold")
         if silent is not None:
             output.paragraph(desk.words("probe.silent", why=silent.what), "yellow", indent=2)
+        if held is not None and (args.own_session or not single_session(adapter)):
+            output.paragraph(desk.words("probe.second", age=desk.since(held["seen"])), "yellow", indent=2)
     looked = to_the_end(_looking(desk, adapter, held, args), desk)
     if args.debug and looked.error is not None and looked.error.__cause__ is not None:
         traceback.print_exception(looked.error.__cause__)

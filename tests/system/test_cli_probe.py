@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -207,6 +208,18 @@ def test_who_waits_sees_for_what_and_ctrl_c_closes_the_session(machine: Site) ->
     assert shown.sessions(machine) == (1, 1)
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_lost_terminal_leaves_no_session_open(machine: Site, number: signal.Signals) -> None:
+    """A broken remote connection and `timeout 10 edge-bridge probe` end it in order too."""
+    shown.add(machine, does="slow")
+    terminal = Terminal(machine, "probe", "shown-01")
+    until_sync(lambda: shown.sessions(machine) == (1, 0), within=20, what="the session to be open")
+    terminal.process.send_signal(number)
+    assert terminal.end() == 130
+    assert shown.sessions(machine) == (1, 1)
+    assert "Traceback" not in terminal.text
+
+
 def test_ctrl_c_while_a_control_hangs_leaves_no_session_on_it(site: Site, control: OpcUaServer) -> None:
     """Whatever step it was in: the control's count goes back to zero once it lives again."""
     terminal = Terminal(site.machines(opcua=control.endpoint), "probe", "dmu50-01")
@@ -283,7 +296,7 @@ def test_the_only_session_is_left_to_the_daemon(site: Site, plc: PlcProcess) -> 
         assert [one["value"] for one in asked["version"] if one["counts"]] == ["C"]
         assert "the daemon holds it" in here(site, "probe", "lathe-07").stdout
         own = here(site, "probe", "lathe-07", "--own-session")
-        assert "this was a second one" in own.stdout
+        assert "this is a second one" in own.stdout
         refused = here(site, "browse", "lathe-07")
         assert (refused.returncode, "known to take one only" in refused.stderr) == (1, True)
 
