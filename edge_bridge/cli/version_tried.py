@@ -14,6 +14,9 @@ from edge_bridge.domain.version import Comparison, Extractor, VersionRule
 from edge_bridge.options import ExtractorOptions
 
 
+_LINE_END = re.compile(r"\r\n|\r|\n")
+
+
 @dataclass(frozen=True, slots=True)
 class Hit:
     """One place where a pattern matches. line: in a text, None in a name. counts: the one that is taken."""
@@ -109,9 +112,9 @@ def _hits(entry: ExtractorOptions, sample: Sample) -> Iterator[Hit]:
     """Yield every match of an entry's pattern, in order."""
     held = sample.content
     if entry.header is not None and held is not None:
-        lines = held.head.split("\n")
+        lines = _LINE_END.split(held.head)
         for match in entry.header.finditer(held.head):
-            number = held.head.count("\n", 0, match.start()) + 1
+            number = len(_LINE_END.split(held.head[: match.start()]))
             yield Hit(lines[number - 1].strip(), (match["version"] or "").strip(), number)
     elif entry.comment is not None and held is not None:
         for number, remark in enumerate(held.comments, 1):

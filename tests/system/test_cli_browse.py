@@ -123,6 +123,18 @@ def test_ctrl_c_in_the_middle_keeps_what_was_found(machine: Site) -> None:
     assert shown.sessions(machine) == (1, 1)
 
 
+def test_ctrl_c_with_json_is_still_json(machine: Site) -> None:
+    """A program that reads it learns that it is not all."""
+    shown.add(machine, does="stuck")
+    terminal = Terminal(machine, "browse", "shown-01", "--json", columns=200)
+    until_sync(lambda: shown.sessions(machine) == (1, 0), within=20, what="the session to be open")
+    terminal.interrupt()
+    assert terminal.end() == 130
+    found = json.loads(terminal.text[terminal.text.index("{") :])
+    assert found["complete"] is False
+    assert shown.sessions(machine) == (1, 1)
+
+
 def test_an_endless_server_is_bounded(machine: Site) -> None:
     """It stops, says so and how to narrow it down; names cannot colour the terminal."""
     shown.add(machine, does="endless")

@@ -234,12 +234,6 @@ def test_ctrl_c_while_a_control_hangs_leaves_no_session_on_it(site: Site, contro
     until_sync(lambda: control.ask("sessions") == 0, what="no session to be left")
 
 
-def test_nothing_counts_in_a_pipe(machine: Site) -> None:
-    """The line is for people: standard error of a script stays empty."""
-    shown.add(machine, kind="shown", does="fine", more="version: [{name: '_(?P<version>[A-Z])'}]")
-    assert machine.run("probe", "shown-01").stderr == ""
-
-
 def test_a_narrow_terminal_in_chinese(site: Site, plc: PlcProcess) -> None:
     """No line is cut or runs over."""
     terminal = Terminal(site.machines(modbus=plc.port), "probe", "lathe-07", "--lang", "zh-CN", columns=50)

@@ -101,6 +101,12 @@ def test_headers_in_any_encoding(tmp_path: Path, data: bytes, version: str) -> N
     assert json.loads(done.stdout)["samples"][0]["version"] == version
 
 
+def test_lines_are_counted_as_the_control_ends_them(tmp_path: Path) -> None:
+    """Old controls end a line with CR alone."""
+    done = paste(tmp_path, b"O1\r(REV B)\rG0\r", "--pattern", REV)
+    assert "line 2: (REV B) → B ← taken" in done.stdout
+
+
 def test_a_machines_own_extractors_in_order(site: Site) -> None:
     """The first that fits its scheme counts; a skipped letter and a missing value do not."""
     both = here(site, "version-test", "mill-01", "--name", "PART-7_B.MPF", "--value", "C", "--required", "B", "--json")
