@@ -13,7 +13,6 @@ from edge_bridge.domain.reading import Evidence, blank
 from edge_bridge.domain.version import Comparison, Extractor, VersionRule
 from edge_bridge.options import ExtractorOptions
 
-
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
