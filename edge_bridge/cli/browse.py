@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     found = Found(args.find, args.most)
     interrupted = False
     try:
-        to_the_end(_walk(desk, adapter, args, found), desk)
+        to_the_end(_walk(desk, adapter, args, found), desk, debug=args.debug)
     except KeyboardInterrupt:  # what was seen until then is of use
         interrupted = True
     if args.debug and found.error is not None and found.error.__cause__ is not None:

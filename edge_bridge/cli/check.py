@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     language = args.lang or found.language
     desk = Desk(found, language, SystemClock().now())
     if args.json:
-        probes = probe_all(desk, as_json=True) if args.probe else []
+        probes = probe_all(desk, as_json=True, debug=args.debug) if args.probe else []
         fine = all(one["ok"] for one in probes)
         warnings = [_problem(one, "warning") for one in found.warnings]
         data = {"ok": fine, "problems": warnings, **_summary(found)}
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
         output.say(f"{output.word('warning', language)}: {warning}", "yellow")
     _show(found, language)
     if args.probe:
-        return int(not all(one["ok"] for one in probe_all(desk, as_json=False)))
+        return int(not all(one["ok"] for one in probe_all(desk, as_json=False, debug=args.debug)))
     return 0
 
 

@@ -18,7 +18,7 @@ from edge_bridge.domain.told import program_data
 AT_ONCE = 50  # sessions that are opened at the same time: more would only wait for each other
 
 
-def probe_all(desk: Desk, *, as_json: bool) -> list[dict[str, Any]]:
+def probe_all(desk: Desk, *, as_json: bool, debug: bool) -> list[dict[str, Any]]:
     """Look at every adapter once, print a line for each, and return them for programs; `ok` says whether all is well."""
     held, silent = sessions(desk)
     if not as_json:
@@ -27,7 +27,7 @@ def probe_all(desk: Desk, *, as_json: bool) -> list[dict[str, Any]]:
             output.paragraph(desk.words("probe.silent", why=silent.what), "yellow")
         if held:
             output.paragraph(desk.words("check.held", count=len(held)), "yellow")
-    found = to_the_end(_looks(desk, held, as_json=as_json), desk)
+    found = to_the_end(_looks(desk, held, as_json=as_json), desk, debug=debug)
     order = list(desk.config.adapters)
     lines = [_line(one, desk) for one in sorted(found, key=lambda one: order.index(one.id))]
     if not as_json:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator, MutableMapping
+from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
+
+import structlog
 
 from edge_bridge.cli import output
 from edge_bridge.cli.desk import Desk
@@ -64,8 +68,11 @@ class Patience:
             self._shown = True
 
 
-def to_the_end(work: Coroutine[Any, Any, Result], desk: Desk) -> Result:
-    """Run it. Ctrl-C, SIGTERM and SIGHUP end it in order, sessions closed, and it says so; raises KeyboardInterrupt then."""
+def to_the_end(work: Coroutine[Any, Any, Result], desk: Desk, *, debug: bool = False) -> Result:
+    """Run it. Ctrl-C, SIGTERM and SIGHUP end it in order, sessions closed, and it says so; raises KeyboardInterrupt then.
+
+    debug: what libraries log goes to standard error; else nowhere.
+    """
     closed = False
 
     async def watched() -> Result:
@@ -79,7 +86,29 @@ def to_the_end(work: Coroutine[Any, Any, Result], desk: Desk) -> Result:
             closed = True
 
     try:
-        return asyncio.run(watched())
+        with _log_lines(debug=debug):
+            return asyncio.run(watched())
     except (KeyboardInterrupt, asyncio.CancelledError):
         output.complain(desk.words("wait.interrupted" if closed else "wait.interrupted.twice"))
         raise KeyboardInterrupt from None
+
+
+@contextmanager
+def _log_lines(*, debug: bool) -> Iterator[None]:
+    """Keep log lines away from what is printed: a person gets the reason as a sentence, a program gets JSON alone."""
+    disabled, configured = logging.root.manager.disable, structlog.is_configured()
+    if not debug:
+        logging.disable(logging.CRITICAL)
+    if not configured:
+        shown: list[structlog.typing.Processor] = [structlog.processors.KeyValueRenderer()] if debug else [_dropped]
+        structlog.configure(processors=shown, logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    try:
+        yield
+    finally:
+        logging.disable(disabled)
+        if not configured:
+            structlog.reset_defaults()
+
+
+def _dropped(_logger: Any, _method: str, _event: MutableMapping[str, Any]) -> NoReturn:
+    raise structlog.DropEvent

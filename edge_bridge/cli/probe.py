@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
             output.paragraph(desk.words("probe.silent", why=silent.what), "yellow", indent=2)
         if held is not None and (args.own_session or not single_session(adapter)):
             output.paragraph(desk.words("probe.second", age=desk.since(held["seen"])), "yellow", indent=2)
-    looked = to_the_end(_looking(desk, adapter, held, args), desk)
+    looked = to_the_end(_looking(desk, adapter, held, args), desk, debug=args.debug)
     if args.debug and looked.error is not None and looked.error.__cause__ is not None:
         traceback.print_exception(looked.error.__cause__)
     judged = _judged(looked, desk)

@@ -54,16 +54,16 @@ async def look(adapter: AdapterConfig, held: Mapping[str, Any] | None = None, *,
     """Look once. held: the daemon's line, when it is connected. own_session: open a second one where only one is allowed."""
     if held is not None and single_session(adapter) and not own_session:
         return Looked(adapter, held=held, asked=True)
-    limit = longest(adapter)
+    within = asyncio.timeout(limit := longest(adapter))
     try:
-        async with asyncio.timeout(limit):
+        async with within:
             return await _look(adapter, held)
-    except TimeoutError:
-        error: EdgeBridgeError = AdapterError(f"no end after {limit:g} s", "check power, cable and address; try again")
     except EdgeBridgeError as refusal:
-        error = refusal
+        error: EdgeBridgeError = refusal
     except Exception as failure:  # noqa: BLE001 - whatever a protocol library raises concerns this adapter alone
-        error = in_words(failure, adapter)
+        over = within.expired()  # else it is a time limit of the adapter's own
+        hint = "check power, cable and address; try again"
+        error = AdapterError(f"no end after {limit:g} s", hint) if over else in_words(failure, adapter)
     return Looked(adapter, error=error, held=held)
 
 

@@ -30,7 +30,7 @@ def show(looked: Looked, judged: Judgement | None, found: Sequence[str], desk: D
     if looked.error is None and looked.took:
         steps = ", ".join(f"{_step(step, desk)} {milliseconds(took)}" for step, took in looked.took.items())
         output.paragraph(desk.words("probe.took", total=milliseconds(looked.total), steps=steps), indent=2)
-    if looked.folder is not None and looked.folder.error is None:
+    if looked.folder is not None and (looked.folder.error is None or looked.folder.files):
         _show_folder(looked.folder, desk)
     if judged is not None and judged.reading is not None:
         _show_values(looked, judged.reading, desk)
@@ -58,6 +58,8 @@ def _show_folder(folder: FolderLook, desk: Desk) -> None:
         output.paragraph(desk.words("probe.folder.empty", others=folder.others), "yellow", indent=2)
         return
     output.paragraph(desk.words("probe.folder", files=folder.files, others=folder.others), indent=2)
+    if folder.ecns is None:
+        return  # why it cannot be read follows
     changed = desk.time(folder.changed)
     text = desk.words("probe.newest", file=folder.newest, changed=changed, count=folder.ecns)
     output.paragraph(text, indent=2)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, ClassVar, Literal
 
+import structlog
 from pydantic import Field
 
 from edge_bridge.domain.extract import from_header, from_names
@@ -16,6 +18,8 @@ from edge_bridge.domain.version import Extractor
 from edge_bridge.errors import RefusedError
 from edge_bridge.options import ControllerOptions, ExtractorOptions, FilePath, Options, read_options
 from edge_bridge.ports import Clock, Entry, Look, Seen
+
+log = structlog.get_logger(__name__)
 
 PROGRAM = "PART-7_B.MPF"
 HEADER = b"%_N_PART-7_MPF\n;(REV A 2024)\n;(REV C 2026)\n"
@@ -64,6 +68,8 @@ class ConnectedAdapter:
             if self.options.does == "slow":
                 await asyncio.Event().wait()
             if self.options.does == "crashes":
+                log.warning("a line of its own")
+                logging.getLogger("some.library").error("a library's line", exc_info=ValueError("why"))
                 raise RuntimeError("two\nlines")
             if self.options.does == "refuses":
                 raise RefusedError("it refuses the password", "correct `password_credential`")

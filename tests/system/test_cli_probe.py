@@ -158,7 +158,9 @@ def test_whatever_an_adapter_raises_is_a_sentence(machine: Site) -> None:
     assert done.returncode == 1
     assert "the adapter shown failed: RuntimeError: two lines → run again with --debug" in done.stdout
     assert shown.sessions(machine) == (1, 1)
-    assert "Traceback" in here(machine, "probe", "shown-01", "--debug").stderr
+    assert "of its own" not in done.stdout + done.stderr
+    debugged = here(machine, "probe", "shown-01", "--debug")
+    assert ("Traceback" in debugged.stderr, "a line of its own" in debugged.stderr) == (True, True)
 
 
 @pytest.mark.parametrize(("does", "said"), [("refuses", "it refuses the password →"), ("faulty", "BadNodeIdUnknown")])
@@ -253,7 +255,7 @@ def test_a_plm_folder(site: Site) -> None:
     assert "newest: ECN-1.csv" in good.stdout
     (site.plm / "ECN-2.csv").write_text("nonsense")
     bad = here(site, "probe", "plm")
-    assert (bad.returncode, "ECN-2.csv" in bad.stdout) == (1, True)
+    assert (bad.returncode, "ECN-2.csv" in bad.stdout, "2 file(s) count" in bad.stdout) == (1, True, True)
     assert sorted(path.name for path in site.plm.iterdir()) == ["ECN-1.csv", "ECN-2.csv", "notes.txt"]
     (site.plm).rename(site.folder / "gone")
     assert "cannot be listed: No such file or directory → mount the share" in here(site, "probe", "plm").stdout
