@@ -12,10 +12,10 @@ from typing import Any, cast
 
 from edge_bridge.cli import output
 from edge_bridge.cli.browse_view import Found, heading, line
-from edge_bridge.cli.chosen import UsageError, chosen, sessions, title, where
+from edge_bridge.cli.chosen import UsageError, announced, chosen, own_session_argument, single_session, where
 from edge_bridge.cli.desk import Desk
 from edge_bridge.cli.patience import Patience, to_the_end
-from edge_bridge.cli.probe_look import in_words, single_session
+from edge_bridge.cli.probe_look import in_words
 from edge_bridge.config import AdapterConfig
 from edge_bridge.errors import ConfigError, EdgeBridgeError
 from edge_bridge.ports import Browses
@@ -42,11 +42,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--most", type=_count, default=MOST_ENTRIES, metavar="N", help="stop after this many (default: %(default)s)"
     )
-    parser.add_argument(
-        "--own-session",
-        action="store_true",
-        help="open a session although the daemon holds the only one that the machine is known to allow",
-    )
+    own_session_argument(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -56,7 +52,9 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(
             desk.words("browse.cannot", kind=adapter.kind), desk.words("browse.cannot.fix", adapter=adapter.id)
         )
-    _make_way(desk, adapter, args)
+    held = announced(desk, adapter, args)
+    if held is not None and single_session(adapter) and not args.own_session:
+        raise EdgeBridgeError(desk.words("browse.held"), desk.words("browse.held.fix"))
     found = Found(args.find, args.most)
     interrupted = False
     try:
@@ -80,22 +78,6 @@ def _count(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) <= 1_000_000:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on")
     return int(text)
-
-
-def _make_way(desk: Desk, adapter: AdapterConfig, args: argparse.Namespace) -> None:
-    """Say that the daemon holds a session. Raises EdgeBridgeError where a second one is known to be refused."""
-    connected, silent = sessions(desk)
-    held = connected.get(adapter.id)
-    if not args.json:
-        output.say(desk.words("probe.head", adapter=title(adapter), kind=adapter.kind, where=where(adapter)), "bold")
-        if silent is not None:
-            output.paragraph(desk.words("probe.silent", why=silent.what), "yellow", indent=2)
-    if held is None:
-        return
-    if single_session(adapter) and not args.own_session:
-        raise EdgeBridgeError(desk.words("browse.held"), desk.words("browse.held.fix"))
-    if not args.json:
-        output.paragraph(desk.words("probe.second", age=desk.since(held["seen"])), "yellow", indent=2)
 
 
 async def _walk(desk: Desk, adapter: AdapterConfig, args: argparse.Namespace, found: Found) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol, cast
 
+from edge_bridge.cli import output
 from edge_bridge.cli.desk import Desk
 from edge_bridge.cli.identify import nearest
 from edge_bridge.config import AdapterConfig
@@ -71,3 +72,36 @@ def sessions(desk: Desk) -> tuple[Mapping[str, Mapping[str, Any]], ControlError 
     except ControlError as error:
         return {}, error
     return {row["machine"]: row for row in rows if row["reachable"]}, None
+
+
+def own_session_argument(parser: argparse.ArgumentParser) -> None:
+    """Let a person open a second session where that is not done by itself."""
+    parser.add_argument(
+        "--own-session",
+        action="store_true",
+        help="open a session although the daemon holds the only one that the machine is known to allow",
+    )
+
+
+def announced(desk: Desk, adapter: AdapterConfig, args: argparse.Namespace) -> Mapping[str, Any] | None:
+    """Say what is going to be looked at, and that a session is the second one; return the daemon's line, if connected."""
+    connected, silent = sessions(desk)
+    held = connected.get(adapter.id)
+    if not args.json:
+        output.say(desk.words("probe.head", adapter=title(adapter), kind=adapter.kind, where=where(adapter)), "bold")
+        if silent is not None:
+            output.paragraph(desk.words("probe.silent", why=silent.what), "yellow", indent=2)
+        if held is not None and (args.own_session or not single_session(adapter)):
+            output.paragraph(desk.words("probe.second", age=desk.since(held["seen"])), "yellow", indent=2)
+    return held
+
+
+class _Single(Protocol):
+    sessions: str
+
+
+def single_session(adapter: AdapterConfig) -> bool:
+    """Tell whether the other side is known to take one session only, all clients together."""
+    limits = getattr(adapter.options, "limits", None)
+    words = str(cast(_Single, limits).sessions).casefold().split() if hasattr(limits, "sessions") else []
+    return words[:1] in (["1"], ["one"])

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from edge_bridge.cli import output
-from edge_bridge.cli.chosen import chosen, sessions, title, where
+from edge_bridge.cli.chosen import announced, chosen, own_session_argument, where
 from edge_bridge.cli.desk import Desk
 from edge_bridge.cli.findings import Inquiry
 from edge_bridge.cli.patience import Patience, to_the_end
 from edge_bridge.cli.probe_judged import Judgement, judgement, problems
-from edge_bridge.cli.probe_look import Looked, is_config, look, single_session
+from edge_bridge.cli.probe_look import Looked, is_config, look
 from edge_bridge.cli.probe_view import as_data, show
 from edge_bridge.config import AdapterConfig
 from edge_bridge.errors import ConfigError, StoreError
@@ -28,24 +28,13 @@ HELP = (
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Take the adapter, and whether a second session is wanted."""
     parser.add_argument("adapter", metavar="ADAPTER", help="id (the file's name) or name of a machine or ECN source")
-    parser.add_argument(
-        "--own-session",
-        action="store_true",
-        help="open a session although the daemon holds the only one that the machine is known to allow",
-    )
+    own_session_argument(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Look, and say what was seen; 0 when all is well."""
     desk, adapter = chosen(args, args.adapter)
-    connected, silent = sessions(desk)
-    held = connected.get(adapter.id)
-    if not args.json:
-        output.say(desk.words("probe.head", adapter=title(adapter), kind=adapter.kind, where=where(adapter)), "bold")
-        if silent is not None:
-            output.paragraph(desk.words("probe.silent", why=silent.what), "yellow", indent=2)
-        if held is not None and (args.own_session or not single_session(adapter)):
-            output.paragraph(desk.words("probe.second", age=desk.since(held["seen"])), "yellow", indent=2)
+    held = announced(desk, adapter, args)
     looked = to_the_end(_looking(desk, adapter, held, args), desk, debug=args.debug)
     if args.debug and looked.error is not None and looked.error.__cause__ is not None:
         traceback.print_exception(looked.error.__cause__)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
+from edge_bridge.cli.chosen import single_session
 from edge_bridge.cli.probe_source import FolderLook, can_be_listed, look_into
 from edge_bridge.config import AdapterConfig
 from edge_bridge.domain.reading import Reading
@@ -16,10 +17,6 @@ from edge_bridge.ports import Probes, Seen
 
 LEAST_S, MOST_S = 15.0, 60.0  # a look has several steps, each of which may take the adapter's `timeout`
 STEPS = 4
-
-
-class _Single(Protocol):
-    sessions: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +62,6 @@ async def look(adapter: AdapterConfig, held: Mapping[str, Any] | None = None, *,
         hint = "check power, cable and address; try again"
         error = AdapterError(f"no end after {limit:g} s", hint) if over else in_words(failure, adapter)
     return Looked(adapter, error=error, held=held)
-
-
-def single_session(adapter: AdapterConfig) -> bool:
-    """Tell whether the other side is known to take one session only, all clients together."""
-    limits = getattr(adapter.options, "limits", None)
-    words = str(cast(_Single, limits).sessions).casefold().split() if hasattr(limits, "sessions") else []
-    return words[:1] in (["1"], ["one"])
 
 
 def longest(adapter: AdapterConfig) -> float:

@@ -1,7 +1,7 @@
 """Two Modbus servers of different houses behind one set of commands: libmodbus (C, by ctypes) and pymodbus. Run as a program.
 
 Commands on stdin: `set TABLE ADDRESS VALUE…` writes from an address counted from 0; `functions` answers the function codes of
-all requests so far; `connections` how many connections were accepted. Registers 100 to 299 exist, bits 0 to 31.
+all requests so far; `accepted` how many connections there were. Registers 100 to 299 exist, bits 0 to 31.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, cast
 
-HOST = "127.0.0.1"
+from tests.integration.modbus_servers import HOST, PlcProcess
+
 FIRST, COUNT, BITS = 100, 200, 32
 TABLES = ("coil", "discrete", "holding", "input")
 LONGEST_REQUEST = 260
@@ -31,20 +31,8 @@ def libmodbus() -> str | None:
     return ctypes.util.find_library("modbus")
 
 
-@dataclass
-class MemoryServer:
+class MemoryServer(PlcProcess):
     """A server in a process of its own."""
-
-    process: subprocess.Popen[str]
-    port: int
-
-    def say(self, line: str) -> str:
-        """Send one command and return the answer."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
-        return self.process.stdout.readline().strip()
 
     def set(self, table: str, address: int, *values: int) -> None:
         """Write into its memory, from an address counted from 0."""
@@ -54,9 +42,9 @@ class MemoryServer:
         """Return the function codes of every request so far."""
         return {int(code) for code in self.say("functions").split()}
 
-    def connections(self) -> int:
+    def accepted(self) -> int:
         """Return how many connections were accepted so far."""
-        return int(self.say("connections"))
+        return int(self.say("accepted"))
 
 
 @contextmanager
@@ -152,7 +140,7 @@ def _obeyed_by_libmodbus(memory: Any, words: Sequence[str], functions: set[int],
 
 
 def _told(what: str, functions: set[int], accepted: int) -> str:
-    return str(accepted) if what == "connections" else " ".join(map(str, sorted(functions)))
+    return str(accepted) if what == "accepted" else " ".join(map(str, sorted(functions)))
 
 
 async def _serve_pymodbus() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import yaml
 
 from adapters.modbus.adapter import ModbusAdapter
 from edge_bridge.clock import SystemClock
@@ -136,13 +137,13 @@ async def test_one_connection_for_as_long_as_it_lasts(server: MemoryServer) -> N
     async with lathe.connect() as readings:
         for _ in range(3):
             assert (await anext(readings)).main_program == "4711"
-    assert server.connections() == 1
+    assert server.accepted() == 1
     look = await lathe.probe()
     assert look.reading.main_program == "4711"
     assert list(look.took) == ["connect", "read", "close"]
-    assert server.connections() == 2
+    assert server.accepted() == 2
     await walked(lathe, None)
-    assert server.connections() == 3
+    assert server.accepted() == 3
 
 
 async def test_a_look_shows_the_registers_behind_each_value(server: MemoryServer) -> None:
@@ -181,8 +182,6 @@ async def test_a_walk_finds_a_program_number_in_every_form(server: MemoryServer)
 
 def _as_options(line: str) -> dict[str, Any]:
     """Return a pasted line as the registers of a file, with the program that every file needs."""
-    import yaml
-
     return {"main_program": {"address": 299, "type": "uint16"}, **yaml.safe_load(line)}
 
 
