@@ -25,7 +25,7 @@ HELP = (
     "Walk through what a machine offers; nothing is written. START: a node or path of an OPC UA server; registers as 100, "
     "100-160 or input:100-160. Exit code 1: nothing was found, or it cannot be reached."
 )
-USUAL_DEPTH = 3
+USUAL_DEPTH, FINDING_DEPTH = 3, 10
 MOST_ENTRIES = 2000
 
 
@@ -36,7 +36,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "start", metavar="START", nargs="?", help="where to begin; default: the top, or what is configured"
     )
     parser.add_argument(
-        "--depth", type=_count, default=USUAL_DEPTH, metavar="N", help="levels below START (default: %(default)s)"
+        "--depth",
+        type=_count,
+        metavar="N",
+        help=f"levels below START (default: {USUAL_DEPTH}, with --find {FINDING_DEPTH})",
     )
     parser.add_argument("--find", metavar="TEXT", help="only what has this in its name, place or value, in any case")
     parser.add_argument(
@@ -68,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         output.print_json(_as_data(found, adapter, args, interrupted=interrupted))
     else:
-        _close(found, desk, args, interrupted=interrupted)
+        _close(found, adapter, desk, args, interrupted=interrupted)
     if interrupted:
         return 130
     return int(found.error is not None or not found.useful)
@@ -82,9 +85,10 @@ def _count(text: str) -> int:
 
 async def _walk(desk: Desk, adapter: AdapterConfig, args: argparse.Namespace, found: Found) -> None:
     """Walk until the end or the bound, printing what is wanted as it comes; an error is kept, for what was seen stays."""
+    depth = args.depth or (FINDING_DEPTH if args.find else USUAL_DEPTH)
     async with Patience(desk, desk.words("browse.waiting", where=where(adapter)), silent=args.json) as patience:
         try:
-            async with cast(Browses, adapter.adapter).browse(args.start, args.depth) as entries:
+            async with cast(Browses, adapter.adapter).browse(args.start, depth) as entries:
                 async for entry in entries:
                     if found.take(entry) and not args.json:
                         patience.clear()
@@ -102,20 +106,22 @@ async def _walk(desk: Desk, adapter: AdapterConfig, args: argparse.Namespace, fo
             found.error = in_words(failure, adapter)
 
 
-def _close(found: Found, desk: Desk, args: argparse.Namespace, *, interrupted: bool) -> None:
+def _close(found: Found, adapter: AdapterConfig, desk: Desk, args: argparse.Namespace, *, interrupted: bool) -> None:
     """Print what can be pasted, and what to do next."""
-    section, lines = found.yaml()
-    if lines:
+    sections = found.to_paste(type(adapter.options).model_fields)
+    if sections:
         output.say("")
-        output.paragraph(desk.words("browse.paste", section=section), "dim")
-        output.say(f"{section}:")
+        output.paragraph(desk.words("browse.paste"), "dim")
+    for section, lines in sections.items():
+        if section:
+            output.say(f"{section}:")
         for text in lines:
-            output.say(f"  {text}")
-        if found.more_yaml:
-            output.paragraph(desk.words("browse.paste.more", count=found.more_yaml), "dim")
+            output.say(f"  {text}" if section else text)
+    if found.more_yaml:
+        output.paragraph(desk.words("browse.paste.more", count=found.more_yaml), "dim")
     sys.stdout.flush()
     if found.full:
-        output.paragraph(desk.words("browse.full", most=args.most), "yellow")
+        output.paragraph(desk.words("browse.full", most=min(args.most, found.seen)), "yellow")
     if found.error is not None:
         output.complain(str(found.error))
     elif not found.useful and not interrupted:
@@ -124,7 +130,7 @@ def _close(found: Found, desk: Desk, args: argparse.Namespace, *, interrupted: b
 
 
 def _as_data(found: Found, adapter: AdapterConfig, args: argparse.Namespace, *, interrupted: bool) -> dict[str, Any]:
-    section, lines = found.yaml()
+    sections = found.to_paste(type(adapter.options).model_fields)
     kept: Sequence[Any] = found.kept
     return {
         "adapter": adapter.id,
@@ -136,6 +142,5 @@ def _as_data(found: Found, adapter: AdapterConfig, args: argparse.Namespace, *, 
         "complete": not (interrupted or found.full or found.error is not None),
         "error": {"what": found.error.what, "fix": found.error.hint} if found.error is not None else None,
         "entries": [asdict(one) for one in kept],
-        "paste_under": section,
-        "yaml": list(lines),
+        "paste": [{"under": section or None, "lines": lines} for section, lines in sections.items()],
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from rich.cells import cell_len
 
 from edge_bridge.cli import output
@@ -10,8 +12,10 @@ from edge_bridge.errors import EdgeBridgeError
 from edge_bridge.ports import Entry
 
 MOST_YAML = 20  # lines to paste; who looks for something finds it in fewer
+MOST_SEEN = 50_000  # entries in one walk: a control has better things to do
 _NAME, _REGISTER, _KIND, _INDENT = 34, 18, 14, 2
 UNREADABLE = "unreadable"  # the kind of what is there, or not, and is refused
+_SECTIONS = ("nodes", "items")  # where adapters keep what each field is read from
 _REGISTERS = ("holding ", "input ", "coil ", "discrete ")
 
 
@@ -27,8 +31,8 @@ class Found:
 
     @property
     def full(self) -> bool:
-        """Whether that is as many as are wanted."""
-        return len(self.kept) >= self._most
+        """Whether that is as many as are wanted, or all that one walk may see."""
+        return len(self.kept) >= self._most or self.seen >= MOST_SEEN
 
     @property
     def more_yaml(self) -> int:
@@ -49,11 +53,25 @@ class Found:
         """Whether something was found that can be read."""
         return any(entry.kind != UNREADABLE for entry in self.kept)
 
-    def yaml(self) -> tuple[str, tuple[str, ...]]:
-        """Return the section of an adapter's file, and the lines that can be pasted under it."""
-        usable = [entry for entry in self.kept if entry.yaml]
-        registers = any(entry.place.startswith(_REGISTERS) for entry in usable)
-        return "registers" if registers else "nodes", tuple(entry.yaml for entry in usable[:MOST_YAML])
+    def to_paste(self, settings: Collection[str]) -> dict[str, list[str]]:
+        """Return the lines to paste by the key that they belong under; "" is the file itself.
+
+        settings: the keys of the adapter's file, some of which a line may set itself.
+        """
+        found: dict[str, list[str]] = {}
+        for entry in [entry for entry in self.kept if entry.yaml][:MOST_YAML]:
+            found.setdefault(_under(entry, settings), []).append(entry.yaml)
+        return found
+
+
+def _under(entry: Entry, settings: Collection[str]) -> str:
+    if entry.place.startswith(_REGISTERS):
+        return "registers"
+    if entry.yaml.startswith("- "):
+        return "version"  # an entry of a list
+    if entry.yaml.partition(":")[0] in settings:
+        return ""
+    return next((name for name in _SECTIONS if name in settings), _SECTIONS[0])
 
 
 def heading(desk: Desk, first: Entry) -> None:

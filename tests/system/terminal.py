@@ -33,6 +33,11 @@ def here(site: Site, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
 
 
+def _as_in_a_shell() -> None:
+    """Listen to Ctrl-C: whoever runs the tests in the background hands on that it is ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Terminal:
     """One command on a terminal of its own."""
 
@@ -49,6 +54,7 @@ class Terminal:
             env={"HOME": "/", "LANG": "C.UTF-8", "TERM": "xterm", **kept},
             cwd=Path("/"),
             start_new_session=True,
+            preexec_fn=_as_in_a_shell,
         )
         os.close(child)
         self.raw = b""

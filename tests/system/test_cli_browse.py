@@ -156,9 +156,9 @@ def test_json_is_one_document(machine: Site) -> None:
     """Whole, bounded or refused."""
     shown.add(machine)
     whole = machine.json("browse", "shown-01")
-    assert (whole["complete"], len(whole["entries"]), whole["paste_under"]) == (True, 3, "nodes")
+    assert (whole["complete"], len(whole["entries"]), whole["paste"][0]["under"]) == (True, 3, "nodes")
     bounded = machine.json("browse", "shown-01", "--most", "1")
-    assert (bounded["complete"], bounded["yaml"]) == (False, ["main_program: ns=2;s=N1"])
+    assert (bounded["complete"], bounded["paste"][0]["lines"]) == (False, ["main_program: ns=2;s=N1"])
     lost = machine.run("browse", "dmu50-01", "--json")
     assert (lost.returncode, json.loads(lost.stdout)["error"]["fix"] != "", lost.stderr) == (1, True, "")
 
