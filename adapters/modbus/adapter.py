@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from typing import Any, ClassVar, Literal
 
+from adapters.modbus import look
+from adapters.modbus.block import stretch
 from adapters.modbus.blocks import Block, plan, split
 from adapters.modbus.link import Link, PlcRefusal
 from adapters.modbus.observation import reading
 from adapters.modbus.options import ModbusOptions, modbus_options
 from adapters.modbus.registers import spans
+from adapters.modbus.walk import walk
 from edge_bridge.domain.extract import ATTEMPTS, BELONG_TOGETHER, TORN
 from edge_bridge.domain.instant import SECOND
 from edge_bridge.domain.reading import Reading
 from edge_bridge.pacing import Pace
-from edge_bridge.ports import Clock
+from edge_bridge.ports import Clock, Entry, Look
 
 _SPLIT_ON = (2, 3)  # illegal data address or value: something inside the block is not there, or the block is too long
 
@@ -38,11 +43,42 @@ class ModbusAdapter:
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[AsyncIterator[Reading]]:
         """Enter = connected; iterate = a Reading every `every`, the first at once; AdapterError = lost."""
+        async with self._linked() as link:
+            yield Polls(self.name, self.options, link, self._clock)
+
+    async def probe(self) -> Look:
+        """Connect, read once, close. Raises AdapterError when the PLC cannot be read."""
+        now = asyncio.get_running_loop().time
+        moments = [now()]
+        async with self._linked() as link:
+            moments.append(now())
+            polls = Polls(self.name, self.options, link, self._clock)
+            answers, refusals = await polls.gather()
+            seen = polls.told(answers, refusals)
+            moments.append(now())
+        moments.append(now())
+        steps = zip(("connect", "read", "close"), pairwise(moments), strict=True)
+        took = {step: round(1000 * (end - begin), 1) for step, (begin, end) in steps}
+        return Look(seen, look.values(self.options, answers, refusals), took)
+
+    @asynccontextmanager
+    async def browse(self, start: str | None, depth: int) -> AsyncIterator[AsyncIterator[Entry]]:
+        """Enter = connected; iterate = the registers of a block, and what they may hold. depth: registers have none.
+
+        Raises ConfigError when `start` is no block of registers, AdapterError when the PLC cannot be read.
+        """
+        where = stretch(start, self.options)
+        async with self._linked() as link:
+            yield walk(link, where, self.options.limits.block)
+
+    @asynccontextmanager
+    async def _linked(self) -> AsyncIterator[Link]:
+        """Hold one connection open; it is closed on every path."""
         options = self.options
         link = Link(options.host, options.port, options.unit, options.timeout / SECOND)
         try:
             await link.open()
-            yield Polls(self.name, options, link, self._clock)
+            yield link
         finally:
             await link.close()
 
@@ -52,7 +88,7 @@ class Polls:
 
     def __init__(self, machine: str, options: ModbusOptions, link: Link, clock: Clock) -> None:
         self._machine, self._options, self._link, self._clock = machine, options, link, clock
-        self._blocks = plan(spans(options).values())
+        self._blocks = plan(spans(options).values(), options.limits.block)
         self._pace = Pace(clock, options.every)
 
     def __aiter__(self) -> Polls:
@@ -62,11 +98,16 @@ class Polls:
     async def __anext__(self) -> Reading:
         """Wait for the next slot and read. Raises AdapterError when the connection is lost."""
         await self._pace.next_poll()
-        found = await self._read()
+        found = self.told(*await self.gather())
         self._pace.polled()
         return found
 
-    async def _read(self) -> Reading:
+    def told(self, answers: Answers, refusals: Mapping[str, str]) -> Reading:
+        """Return what was gathered as a reading of this moment."""
+        return reading(self._machine, self._clock.now(), self._options, answers, refusals)
+
+    async def gather(self) -> tuple[Answers, dict[str, str]]:
+        """Read every register once: what came, and why the rest did not. Raises AdapterError when the connection is lost."""
         for _ in range(ATTEMPTS):
             answers, refusals = await self._look()
             if await self._still(answers):
@@ -74,7 +115,7 @@ class Polls:
         else:
             answers.pop("version", None)
             refusals["version"] = TORN
-        return reading(self._machine, self._clock.now(), self._options, answers, refusals)
+        return answers, refusals
 
     async def _still(self, answers: Answers) -> bool:
         """Tell whether program and version were there together: at once when one request brought them, else look again."""

@@ -59,12 +59,25 @@ class Block:
         return {span.field: tuple(answer[span.first - self.first : span.end - self.first]) for span in self.spans}
 
 
-def plan(spans: Iterable[Span]) -> tuple[Block, ...]:
-    """Return the fewest blocks that hold every span whole, in the order in which they are read."""
+def largest_block(table: str, registers: int = LARGEST_BLOCK["holding"]) -> int:
+    """Return how much one request may bring from a table. registers: what this PLC allows; bits are not counted so."""
+    return min(registers, LARGEST_BLOCK[table]) if table in ("holding", "input") else LARGEST_BLOCK[table]
+
+
+def plan(spans: Iterable[Span], registers: int = LARGEST_BLOCK["holding"]) -> tuple[Block, ...]:
+    """Return the fewest blocks that hold every span whole, in the order in which they are read.
+
+    registers: how many one request may bring.
+    """
     by_table: dict[str, list[Span]] = {}
     for span in spans:
         by_table.setdefault(span.table, []).append(span)
-    return tuple(block for table, inside in by_table.items() for block in _merged(table, _pieces(table, inside)))
+    return tuple(
+        block
+        for table, inside in by_table.items()
+        for largest in (largest_block(table, registers),)
+        for block in _merged(largest, _pieces(largest, inside))
+    )
 
 
 def split(block: Block) -> tuple[Block, ...]:
@@ -75,22 +88,22 @@ def split(block: Block) -> tuple[Block, ...]:
     return _runs(block.spans, widest_gap=-1, largest=LARGEST_BLOCK[block.table])
 
 
-def _pieces(table: str, spans: list[Span]) -> list[Block]:
+def _pieces(largest: int, spans: list[Span]) -> list[Block]:
     """Return blocks that must not be taken apart: the values that belong together, and each other value by itself."""
     for names in TOGETHER:
         together = [span for span in spans if span.field in names]
-        if len(together) > 1 and _around(together).size <= LARGEST_BLOCK[table]:
+        if len(together) > 1 and _around(together).size <= largest:
             rest = [span for span in spans if span not in together]
             return [_around(together), *(_around([span]) for span in rest)]
     return [_around([span]) for span in spans]
 
 
-def _merged(table: str, pieces: list[Block]) -> list[Block]:
+def _merged(largest: int, pieces: list[Block]) -> list[Block]:
     blocks: list[Block] = []
     for piece in sorted(pieces, key=lambda piece: (piece.first, piece.end)):
         if blocks:
             both = _around([*blocks[-1].spans, *piece.spans])
-            if piece.first - blocks[-1].end <= WIDEST_GAP and both.size <= LARGEST_BLOCK[table]:
+            if piece.first - blocks[-1].end <= WIDEST_GAP and both.size <= largest:
                 blocks[-1] = both
                 continue
         blocks.append(piece)

@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING
 
 from edge_bridge.domain import words
 from edge_bridge.domain.reading import blank
-from edge_bridge.domain.text import decoded
+from edge_bridge.domain.text import ENCODINGS, ENDS, decoded
 
 if TYPE_CHECKING:
     from adapters.modbus.options import RegisterOptions
+
+
+_ENDS = {"auto": ENDS, "nul": (b"\0",), "ff": (b"\xff",), "space": ()}
+_ONE_EACH = {"ascii_low": 0, "ascii_high": 8}  # how far the character stands from the register's lower end, in bits
+_EMPTY_HALVES = (0x00, 0xFF)
 
 
 class UndecodableError(ValueError):
@@ -18,10 +23,12 @@ class UndecodableError(ValueError):
 
 
 def raw_value(register: RegisterOptions, registers: Sequence[int]) -> str | int:
-    """Return what stands in the registers: text for ascii, else a number. Raises UndecodableError for BCD that is none."""
+    """Return what stands in the registers: text for the ascii types, else a number. Raises UndecodableError."""
+    if register.type in _ONE_EACH:
+        return _text(register, one_each(registers, _ONE_EACH[register.type], _ENDS[register.pad]))
     held = [swapped(word) for word in registers] if register.byte_order == "little" else list(registers)
     if register.type == "ascii":
-        return text(held, register.length or 2 * len(held))
+        return _text(register, packed(held)[: register.length])
     if register.word_order == "little":
         held.reverse()
     number = 0
@@ -35,14 +42,33 @@ def swapped(word: int) -> int:
     return (word & 0xFF) << 8 | word >> 8
 
 
-def text(registers: Sequence[int], length: int) -> str:
-    """Return the text of registers, first character in the upper byte; it ends at `length` bytes, NUL or 0xFF.
+def packed(registers: Sequence[int]) -> bytes:
+    """Return the bytes of registers that hold two characters each, the first one in the upper byte."""
+    return b"".join(word.to_bytes(2, "big") for word in registers)
 
-    Raises UndecodableError for control characters: a wrong address, or a length that the PLC keeps before its text.
+
+def one_each(registers: Sequence[int], shift: int, ends: Sequence[bytes] = ENDS) -> bytes:
+    """Return the bytes of registers that hold one character each, up to the one that ends the text.
+
+    shift: where it stands, in bits. Raises UndecodableError when the other byte is not empty: then they hold two.
     """
-    data = b"".join(word.to_bytes(2, "big") for word in registers)[:length]
+    data = b""
+    for word in registers:
+        character, other = bytes([word >> shift & 0xFF]), word >> (8 - shift) & 0xFF
+        if character in ends:
+            break
+        if other not in _EMPTY_HALVES:
+            what = f"not one character in each register: the other byte of 0x{word:04X} is not empty"
+            raise UndecodableError(f"{what}; check address and type")
+        data += character
+    return data
+
+
+def _text(register: RegisterOptions, data: bytes) -> str:
+    """Return bytes as text; it ends where `pad` says. Raises UndecodableError for what is none: a wrong address, say."""
+    encodings = ENCODINGS if register.encoding == "auto" else (register.encoding,)
     try:
-        return decoded(data)
+        return decoded(data, ends=_ENDS[register.pad], encodings=encodings)
     except ValueError as error:
         raise UndecodableError(f"{error}; check address, length and byte order") from error
 

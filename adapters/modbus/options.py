@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
+from adapters.modbus.blocks import LARGEST_BLOCK
 from adapters.modbus.registers import check_registers
 from edge_bridge.errors import ConfigError, ConfigErrors
 from edge_bridge.options import ControllerOptions, Options, YesNo, read_options
@@ -52,9 +53,20 @@ class RegisterOptions(Options):
     """One value in the PLC: where it stands and how it is written there."""
 
     address: int = Field(description="number of its first register, counted as `zero_based` says", ge=0)
-    type: Literal["uint16", "uint32", "bcd16", "bcd32", "ascii", "bool"] = Field(description="how the value is written")
+    type: Literal["uint16", "uint32", "bcd16", "bcd32", "ascii", "ascii_low", "ascii_high", "bool"] = Field(
+        description="how the value is written"
+    )
     length: int | None = Field(
-        None, description="characters of an ascii value; two stand in one register", ge=1, le=250
+        None,
+        description="characters of a text; ascii has two in one register, ascii_low and ascii_high one",
+        ge=1,
+        le=250,
+    )
+    pad: Literal["auto", "nul", "ff", "space"] = Field(
+        "auto", description="what stands behind a text and ends it; auto: NUL or 0xFF, whichever comes first"
+    )
+    encoding: Literal["auto", "utf-8", "gb18030", "cp1252", "ascii"] = Field(
+        "auto", description="how a text is encoded; auto: UTF-8, else GB18030, else CP1252"
     )
     word_order: Literal["big", "little"] = Field(
         "big", description="which register of a number of two comes first; it never touches strings"
@@ -95,6 +107,18 @@ class RegistersOptions(Options):
         return {name: register for name, register in found.items() if register is not None}
 
 
+class LimitsOptions(Options):
+    """What the PLC's Modbus server bears; a profile knows it, and a site's file may know better."""
+
+    tables: tuple[Literal["holding", "input", "coil", "discrete"], ...] = Field(
+        ("holding", "input", "coil", "discrete"), description="the tables that it has", min_length=1
+    )
+    block: int = Field(LARGEST_BLOCK["holding"], description="registers in one request at most", ge=1, le=125)
+    sessions: str = Field("", description="how many connections it takes, all clients together")
+    sure: Literal["confirmed", "unconfirmed"] = Field("confirmed", description="whether a public source says so")
+    source: str = Field("", description="who says so")
+
+
 class ModbusOptions(ControllerOptions):
     """One PLC that speaks Modbus TCP."""
 
@@ -104,6 +128,9 @@ class ModbusOptions(ControllerOptions):
     zero_based: YesNo = Field(description="true: address 0 is the first register; false: the manual counts from 1")
     registers: RegistersOptions = Field(description="where each value stands")
     profile: str = Field(DEFAULT_PROFILE, description="a file in adapters/modbus/profiles")
+    limits: LimitsOptions = Field(
+        default_factory=LimitsOptions, description="what the PLC's server bears; adds to the profile"
+    )
 
     known_profiles: ClassVar[tuple[str, ...]] = tuple(sorted(path.stem for path in PROFILES.glob("*.yaml")))
 

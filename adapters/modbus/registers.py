@@ -19,6 +19,7 @@ Problem = tuple[Key, str, str]  # key, what is wrong, what to do
 
 REGISTERS_ON_THE_WIRE = 65536
 TWO_REGISTERS = ("uint32", "bcd32")
+TEXTS = ("ascii", "ascii_low", "ascii_high")
 BIT_TABLES = ("coil", "discrete")
 WORDS = {"execution": tuple(Execution), "mode": tuple(Mode), "test": ("true", "false")}
 
@@ -36,6 +37,8 @@ def size(register: RegisterOptions) -> int:
     """Return how many registers (or bits) a value takes."""
     if register.type == "ascii":
         return ((register.length or 1) + 1) // 2
+    if register.type in TEXTS:
+        return register.length or 1
     return 2 if register.type in TWO_REGISTERS else 1
 
 
@@ -47,6 +50,7 @@ def check_registers(options: ModbusOptions) -> list[Problem]:
         problems += _type(key, register)
         problems += _words(key, field, register)
         problems += _range(key, register, zero_based=options.zero_based)
+        problems += _limits(key, register, options)
     problems += _judged(options)
     problems += _extractors(options)
     return problems or list(_overlaps(options))
@@ -54,19 +58,20 @@ def check_registers(options: ModbusOptions) -> list[Problem]:
 
 def _type(key: Key, register: RegisterOptions) -> Iterator[Problem]:
     given, kind = register.model_fields_set, register.type
-    if kind == "ascii" and register.length is None:
-        yield key, "`length` is missing", "an ascii value needs its number of characters"
-    if kind != "ascii" and register.length is not None:
-        yield (*key, "length"), f"`length` does not belong to {kind}", "remove the line, or write `type: ascii`"
+    if kind in TEXTS and register.length is None:
+        yield key, "`length` is missing", f"an {kind} value needs its number of characters"
+    for name in ("length", "pad", "encoding"):
+        if kind not in TEXTS and name in given:
+            yield (*key, name), f"`{name}` does not belong to {kind}", "remove the line, or write `type: ascii`"
     if kind not in TWO_REGISTERS and "word_order" in given:
         what = f"`word_order` does not belong to {kind}: it orders the two registers of a number"
         yield (*key, "word_order"), what, "remove the line; letters swapped in pairs need `byte_order: little`"
     if (kind == "bool") != (register.table in BIT_TABLES):
         hint = "coil and discrete hold bits, which are read as `type: bool`; registers hold the other types"
         yield (*key, "table" if "table" in given else "type"), f"{kind} cannot stand in table {register.table}", hint
-    if kind == "bool" and "byte_order" in given:
-        yield (*key, "byte_order"), "`byte_order` does not belong to bool", "remove the line"
-    if register.format is not None and kind in ("ascii", "bool"):
+    if kind in ("bool", "ascii_low", "ascii_high") and "byte_order" in given:
+        yield (*key, "byte_order"), f"`byte_order` does not belong to {kind}", "remove the line"
+    if register.format is not None and kind in (*TEXTS, "bool"):
         yield (*key, "format"), f"`format` does not belong to {kind}", "it writes numbers; remove the line"
 
 
@@ -75,11 +80,11 @@ def _words(key: Key, field: str, register: RegisterOptions) -> Iterator[Problem]
     for entry, word in register.map.items():
         if known is not None and word not in known:
             yield (*key, "map", entry), f"`{word}` is not a word for {field}", f"one of {', '.join(known)}"
-        if register.type != "ascii" and entry != "default" and not entry.isdecimal():
+        if register.type not in TEXTS and entry != "default" and not entry.isdecimal():
             yield (*key, "map", entry), f"`{entry}` is not a number", "write the PLC's number, or `default`"
     if field in ("execution", "mode") and not register.map:
         yield key, f"`map` is missing: nobody knows what the PLC's numbers mean for {field}", "add one number per word"
-    if field == "test" and register.type == "ascii" and not register.map:
+    if field == "test" and register.type in TEXTS and not register.map:
         yield key, "`map` is missing: a text is neither true nor false", "add `map: {ON: true, default: false}`"
     if known is not None and register.format is not None:
         yield (*key, "format"), f"`format` does not belong to {field}", "it writes a program's name or version"
@@ -100,6 +105,22 @@ def _range(key: Key, register: RegisterOptions, *, zero_based: bool) -> Iterator
             "and 300101 the same with `table: input`"
         )
         yield (*key, "address"), what, hint
+
+
+def _limits(key: Key, register: RegisterOptions, options: ModbusOptions) -> Iterator[Problem]:
+    limits = options.limits
+    if register.table not in limits.tables:
+        what = (
+            f"table {register.table} does not exist here: profile {options.profile} has {', '.join(limits.tables)} only"
+        )
+        hint = "remove the line, or say under `limits:` which `tables:` this control has" + (
+            f" ({limits.source})" if limits.source else ""
+        )
+        yield (*key, "table"), what, hint
+    elif register.table not in BIT_TABLES and size(register) > limits.block:
+        what = f"takes {size(register)} registers, and one request brings at most {limits.block}"
+        where = (*key, "length" if register.length else "type")
+        yield where, what, "shorten it, or raise `block:` under `limits:`"
 
 
 def _judged(options: ModbusOptions) -> Iterator[Problem]:

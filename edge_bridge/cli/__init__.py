@@ -14,7 +14,8 @@ from typing import Protocol, cast
 from edge_bridge import __version__
 from edge_bridge.errors import EdgeBridgeError
 
-# One module per command; it has NAME, HELP, arguments(parser) and run(args). Imported only when it is the one asked for.
+# One module per command (`-` is `_` in its name); it has NAME, HELP, arguments(parser) and run(args). Imported only when
+# it is the one asked for.
 COMMANDS = {
     "run": "run the daemon",
     "check": "validate the configuration without touching the network",
@@ -22,6 +23,9 @@ COMMANDS = {
     "status": "show the running daemon: machines, obligations, cards, buffer, broker",
     "explain": "say why a machine or ECN is red, with both sides of the evidence",
     "ecn": "show what an ECN file would be read as, and what would turn red",
+    "probe": "look once at one machine or ECN source: what comes, what it means, what it would be judged",
+    "browse": "walk through a machine's nodes or registers, and print YAML to paste",
+    "version-test": "try version patterns on program headers and names",
     "cards": "list the open cards",
     "ack": "acknowledge a card",
     "buffer": "show what waits for the broker, what is parked and why",
@@ -78,7 +82,11 @@ def _failed(error: EdgeBridgeError, *, debug: bool) -> int:
 
 def available() -> tuple[str, ...]:
     """Return the commands whose module is there."""
-    return tuple(name for name in COMMANDS if find_spec(f"{__name__}.{name}") is not None)
+    return tuple(name for name in COMMANDS if find_spec(_module(name)) is not None)
+
+
+def _module(name: str) -> str:
+    return f"{__name__}.{name.replace('-', '_')}"
 
 
 def _parsed(words: Sequence[str]) -> argparse.Namespace:
@@ -95,7 +103,7 @@ def _parsed(words: Sequence[str]) -> argparse.Namespace:
         own = commands.add_parser(name, help=COMMANDS[name], description=COMMANDS[name], allow_abbrev=False)
         shared(own, first=False)
         if name in words:
-            command = cast(Command, importlib.import_module(f"{__name__}.{name}"))
+            command = cast(Command, importlib.import_module(_module(name)))
             own.description = command.HELP
             command.arguments(own)
             own.set_defaults(run=command.run)

@@ -7,6 +7,8 @@ import re
 
 from edge_bridge import config
 from edge_bridge.cli import output
+from edge_bridge.cli.check_probe import probe_all
+from edge_bridge.cli.desk import Desk
 from edge_bridge.clock import SystemClock
 from edge_bridge.config import Config
 from edge_bridge.domain.plant import Party
@@ -14,12 +16,18 @@ from edge_bridge.errors import ConfigError, ConfigErrors
 from edge_bridge.options import duration_text
 
 NAME = "check"
-HELP = "Validate everything without touching the network. Exit code 78: the daemon would not start; 0: it would."
+HELP = (
+    "Validate everything without touching the network. Exit code 78: the daemon would not start; 0: it would. With --probe "
+    "also look once at every machine and source; exit code 1: one of them cannot be read."
+)
 _PLACE = re.compile(r"(?P<file>.*):(?P<line>\d+):(?P<column>\d+)", re.DOTALL)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Take no arguments beyond the shared ones."""
+    """Take `--probe`."""
+    parser.add_argument(
+        "--probe", action="store_true", help="also connect once to each machine and source, all at once"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -32,14 +40,19 @@ def run(args: argparse.Namespace) -> int:
         _refuse(problems, as_json=args.json, language=args.lang or "en")
         return ConfigError.exit_code
     language = args.lang or found.language
+    desk = Desk(found, language, SystemClock().now())
     if args.json:
-        output.print_json(
-            {"ok": True, "problems": [_problem(one, "warning") for one in found.warnings], **_summary(found)}
-        )
-        return 0
+        probes = probe_all(desk, as_json=True, debug=args.debug) if args.probe else []
+        fine = all(one["ok"] for one in probes)
+        warnings = [_problem(one, "warning") for one in found.warnings]
+        data = {"ok": fine, "problems": warnings, **_summary(found)}
+        output.print_json({**data, "probes": probes} if args.probe else data)
+        return int(not fine)
     for warning in found.warnings:
         output.say(f"{output.word('warning', language)}: {warning}", "yellow")
     _show(found, language)
+    if args.probe:
+        return int(not all(one["ok"] for one in probe_all(desk, as_json=False, debug=args.debug)))
     return 0
 
 

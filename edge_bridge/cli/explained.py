@@ -34,7 +34,7 @@ def show_machine(machine_id: str, inquiry: Inquiry, desk: Desk, *, everything: b
         output.paragraph(card_line(short, card, desk), "yellow", indent=2)
     if not found:
         output.paragraph(desk.words("explain.nothing"), indent=2)
-    _show_findings(found, inquiry, desk, machine_id, everything=everything)
+    show_findings(found, inquiry, desk, machine_id, everything=everything)
     return colour
 
 
@@ -59,7 +59,7 @@ def show_ecn(number: str, inquiry: Inquiry, desk: Desk, *, everything: bool) -> 
             facts = {"program": rules.demand.program, "ecn": rules.demand.ecn, "version": rules.demand.version or "–"}
             text = desk.words("explain.overtaken", machine=desk.called(rules.demand.machine), **facts)
             output.paragraph(text, indent=2)
-    _show_findings(found, inquiry, desk, number, everything=everything)
+    show_findings(found, inquiry, desk, number, everything=everything)
     return colour
 
 
@@ -75,7 +75,7 @@ def machine_data(machine_id: str, inquiry: Inquiry, desk: Desk) -> dict[str, Any
         "reading": program_data(sight.reading) if sight.reading else None,
         "read": desk.time(sight.reading.at.utc) if sight.reading else None,
         "cards": [card.id for _, card in inquiry.cards_about(machine_id)],
-        "findings": [_finding_data(one, desk) for one in found],
+        "findings": [finding_data(one, desk) for one in found],
     }
 
 
@@ -93,11 +93,12 @@ def ecn_data(number: str, inquiry: Inquiry, desk: Desk) -> dict[str, Any]:
         "unrouted": [
             {"row": one.item.row, "part": one.item.part, "reason": one.reason} for one in _unrouted(ecn, desk)
         ],
-        "findings": [_finding_data(one, desk) for one in found],
+        "findings": [finding_data(one, desk) for one in found],
     }
 
 
-def _finding_data(one: Finding, desk: Desk) -> dict[str, Any]:
+def finding_data(one: Finding, desk: Desk) -> dict[str, Any]:
+    """Return one finding for programs."""
     evidence = one.assessment.evidence if one.assessment else None
     return {
         "machine": one.demand.machine,
@@ -196,7 +197,8 @@ def _unseen(one: Finding) -> bool:
     return one.colour == "quiet" and one.requirement is not None and one.requirement.matched is None
 
 
-def _show_findings(found: Sequence[Finding], inquiry: Inquiry, desk: Desk, name: str, *, everything: bool) -> None:
+def show_findings(found: Sequence[Finding], inquiry: Inquiry, desk: Desk, name: str, *, everything: bool) -> None:
+    """Print what matters of the findings, and how many there are besides."""
     wanted = [one for one in found if _matters(one, inquiry)][:MOST] or found[:FEW]
     shown = found if everything else wanted
     for one in shown:

@@ -14,7 +14,7 @@ from edge_bridge.domain.availability import Availability
 from edge_bridge.domain.books import Books
 from edge_bridge.domain.card import Card
 from edge_bridge.domain.ecn import Ecn
-from edge_bridge.domain.evidence import Assessment, assess, is_fresh, judged_programs
+from edge_bridge.domain.evidence import Assessment, assess, bind, is_fresh, judged_programs
 from edge_bridge.domain.instant import Milliseconds, Stamp
 from edge_bridge.domain.ledger import Ledger
 from edge_bridge.domain.obligation import Obligation, Verdict
@@ -68,8 +68,10 @@ class Finding:
 class Inquiry:
     """Reads one database for one question; the daemon is asked once how fresh the machines' readings are."""
 
-    def __init__(self, desk: Desk, snapshot: Snapshot) -> None:
+    def __init__(self, desk: Desk, snapshot: Snapshot, looked: Reading | None = None) -> None:
+        """Ask for what is kept. looked: a reading made this moment, which takes the place of the kept one."""
         self._desk = desk
+        self._looked = looked
         self._snapshot = snapshot
         self._kept: Mapping[str, MachineState] = snapshot.rows("machine")
         cards: Iterable[Card] = snapshot.find("card", closed=False).values()
@@ -94,6 +96,8 @@ class Inquiry:
     def sight(self, machine_id: str) -> Sight:
         """Return what is known of a machine now."""
         machine, kept = self._desk.config.plant.machines.get(machine_id), self._kept.get(machine_id)
+        if machine is not None and self._looked is not None and self._looked.machine == machine_id:
+            return _as_looked(self._looked, machine, kept or MachineState(machine_id, self._desk.now))
         reading = self._reading(kept)
         why = self._why_blind(machine, kept, reading)
         judged = judged_programs(reading, machine) if reading and machine else ()
@@ -207,6 +211,13 @@ class Inquiry:
             }
             self._ledger = Ledger(State.of(rows), self._desk.config.plant, self._desk.now, lambda: "")
         return self._ledger
+
+
+def _as_looked(looked: Reading, machine: Machine, kept: MachineState) -> Sight:
+    """Return what a look of our own shows: the daemon's memory tells whether a variable belongs to the program."""
+    binding = bind(kept.binding, looked, machine, continuous=False)
+    now = replace(kept, reachable=True, error="", reading=looked, binding=binding)
+    return Sight(machine, now, looked, "", judged_programs(looked, machine))
 
 
 def colour_of(findings: Iterable[Finding], blind: bool) -> str:

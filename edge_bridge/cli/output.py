@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -119,6 +119,11 @@ def complain(text: str) -> None:
     print(f"edge-bridge: {safe(text)}", file=sys.stderr)
 
 
+def note(text: str) -> None:
+    """Print one line for a person to standard error, where it is in no program's way."""
+    print(safe(text), file=sys.stderr, flush=True)
+
+
 def as_json(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> list[Mapping[str, Any]]:
     """Return a table as a list of objects, for `--json`."""
     return [dict(zip(columns, row, strict=True)) for row in rows]
@@ -142,6 +147,12 @@ def duration(value: Milliseconds, language: str = "en") -> str:
             break
     joint = "" if language == "zh-CN" else " "
     return sign + joint.join(parts[:2])
+
+
+def cut(text: str, width: int) -> str:
+    """Return the text in at most this many columns; Chinese characters take two."""
+    shown = safe(text)
+    return shown if cell_len(shown) <= width else f"{set_cell_size(shown, max(0, width - 1))}…"
 
 
 def size(count: int) -> str:

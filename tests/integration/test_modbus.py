@@ -13,7 +13,14 @@ from adapters.modbus.adapter import ModbusAdapter
 from edge_bridge.clock import SystemClock
 from edge_bridge.domain.reading import Execution, Mode, Reading
 from edge_bridge.errors import AdapterError
-from tests.integration.modbus_servers import PlcProcess, free_port, plc_process, settings, wait_for_exit
+from tests.integration.modbus_servers import (
+    PlcProcess,
+    free_port,
+    plc_process,
+    scripted_plc,
+    settings,
+    wait_for_exit,
+)
 from tests.waiting import until
 
 
@@ -59,6 +66,29 @@ async def test_a_change_is_seen_at_a_following_poll(plc: PlcProcess) -> None:
         plc.say("run")
         plc.say("mode mdi")
         await seen(readings, execution=Execution.RUNNING, mode=Mode.MANUAL)
+
+
+async def test_a_look_and_a_walk_close_their_connection(plc: PlcProcess) -> None:
+    """The PLC has its slot back, also when nobody walks to the end."""
+    lathe = adapter(plc.port)
+    look = await lathe.probe()
+    assert (look.reading.main_program, look.values[0].raw) == ("4711", "4711 [0000 1267]")
+    await until(lambda: plc.connections() == 0, what="the look's connection to be closed")
+    async with lathe.browse("100-115", 1) as entries:
+        assert (await anext(entries)).name == "100"
+        assert plc.connections() == 1
+    await until(lambda: plc.connections() == 0, what="the walk's connection to be closed")
+
+
+async def test_a_look_that_is_given_up_closes_its_connection() -> None:
+    """Whoever cancels it while a PLC is silent leaves nothing open."""
+    async with scripted_plc(lambda _request: None) as plc:
+        look = asyncio.create_task(adapter(plc.port, timeout="30s").probe())
+        await until(lambda: plc.requests, what="the look to ask")
+        look.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await look
+        await until(lambda: plc.closed == 1, what="the connection to be closed")
 
 
 class RecordingClock(SystemClock):

@@ -33,6 +33,11 @@ def here(site: Site, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
 
 
+def _as_in_a_shell() -> None:
+    """Listen to Ctrl-C: whoever runs the tests in the background hands on that it is ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Terminal:
     """One command on a terminal of its own."""
 
@@ -49,6 +54,7 @@ class Terminal:
             env={"HOME": "/", "LANG": "C.UTF-8", "TERM": "xterm", **kept},
             cwd=Path("/"),
             start_new_session=True,
+            preexec_fn=_as_in_a_shell,
         )
         os.close(child)
         self.raw = b""
@@ -73,6 +79,10 @@ class Terminal:
     def wait_for(self, said: str) -> None:
         """Wait until this was printed."""
         until_sync(lambda: (self.read(), said in self.text)[1], within=20, what=f"{said!r} on the terminal")
+
+    def type(self, keys: str) -> None:
+        """Press these keys."""
+        os.write(self._parent, keys.encode())
 
     def interrupt(self) -> None:
         """Press Ctrl-C."""

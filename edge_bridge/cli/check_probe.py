@@ -1,0 +1,104 @@
+"""`check --probe`: one look at every adapter at once, each bounded in time, one line for each as it comes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from edge_bridge.cli import output
+from edge_bridge.cli.chosen import sessions, title, where
+from edge_bridge.cli.desk import Desk
+from edge_bridge.cli.patience import Patience, to_the_end
+from edge_bridge.cli.probe_look import Looked, look
+from edge_bridge.cli.probe_view import milliseconds
+from edge_bridge.config import AdapterConfig
+from edge_bridge.domain.told import program_data
+
+AT_ONCE = 50  # sessions that are opened at the same time: more would only wait for each other
+
+
+def probe_all(desk: Desk, *, as_json: bool, debug: bool) -> list[dict[str, Any]]:
+    """Look at every adapter once, print a line for each, and return them for programs; `ok` says whether all is well."""
+    held, silent = sessions(desk)
+    if not as_json:
+        output.say("")
+        if silent is not None:
+            output.paragraph(desk.words("probe.silent", why=silent.what), "yellow")
+        if held:
+            output.paragraph(desk.words("check.held", count=len(held)), "yellow")
+    found = to_the_end(_looks(desk, held, as_json=as_json), desk, debug=debug)
+    order = list(desk.config.adapters)
+    lines = [_line(one, desk) for one in sorted(found, key=lambda one: order.index(one.id))]
+    if not as_json:
+        wrong = sum(not line["ok"] for line in lines)
+        text = desk.words("check.probed.wrong" if wrong else "check.probed", count=len(lines), wrong=wrong)
+        output.paragraph(text, "bold red" if wrong else "bold green")
+    return lines
+
+
+async def _looks(desk: Desk, held: Mapping[str, Mapping[str, Any]], *, as_json: bool) -> list[Looked]:
+    adapters = desk.config.adapters
+    gate, found = asyncio.Semaphore(AT_ONCE), list[Looked]()
+
+    async def one(adapter: AdapterConfig) -> Looked:
+        async with gate:
+            return await look(adapter, held.get(adapter.id))
+
+    async with Patience(desk, desk.words("check.waiting", done=0, of=len(adapters)), silent=as_json) as patience:
+        tasks = [asyncio.create_task(one(adapter), name=name) for name, adapter in adapters.items()]
+        try:
+            for next_one in asyncio.as_completed(tasks):
+                looked = await next_one
+                found.append(looked)
+                if not as_json:
+                    patience.clear()
+                    _say(_line(looked, desk), looked, desk)
+                patience.say(desk.words("check.waiting", done=len(found), of=len(adapters)))
+        finally:  # Ctrl-C: every session is closed before the command ends
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+    return found
+
+
+def _line(looked: Looked, desk: Desk) -> dict[str, Any]:
+    """Return one adapter's line for programs."""
+    faults = {fault.field: fault.error for fault in (looked.reading.faults if looked.reading is not None else ())}
+    if looked.asked and looked.held is not None:
+        faults = looked.held["faults"]
+    wrong = [desk.words("explain.fault", field=field, error=error) for field, error in faults.items()]
+    what = looked.error.what if looked.error is not None else desk.joined(*wrong)
+    see = desk.words("check.see", adapter=looked.id)
+    return {
+        "adapter": looked.id,
+        "kind": looked.adapter.kind,
+        "where": where(looked.adapter),
+        "ok": not what,
+        "asked_daemon": looked.asked,
+        "total_ms": None if looked.error is not None or looked.asked else round(looked.total, 1),
+        "what": what or None,
+        "fix": (looked.error.hint if looked.error is not None and looked.error.hint else see) if what else None,
+        "reading": program_data(looked.reading) if looked.reading is not None else None,
+    }
+
+
+def _say(line: Mapping[str, Any], looked: Looked, desk: Desk) -> None:
+    name = title(looked.adapter)
+    if not line["ok"]:
+        output.paragraph(desk.words("check.wrong", adapter=name, what=line["what"], fix=line["fix"]), "red")
+    elif looked.asked and looked.held is not None:
+        output.paragraph(desk.words("check.asked", adapter=name, age=desk.since(looked.held["seen"])), "green")
+    else:
+        shown = desk.joined(*_shown(looked, desk))
+        output.paragraph(desk.words("check.ok", adapter=name, took=milliseconds(looked.total), shown=shown), "green")
+
+
+def _shown(looked: Looked, desk: Desk) -> Sequence[str]:
+    """Return what was seen, in a few words."""
+    if looked.folder is not None:
+        return (desk.words("check.folder", files=looked.folder.files),)
+    if looked.reading is None:
+        return (desk.words("check.connected"),)
+    version = next((piece.value for piece in looked.reading.evidence), None) or "–"
+    return (desk.words("check.program", program=looked.reading.main_program or "–", version=version),)

@@ -1,0 +1,93 @@
+"""What `probe` makes of one look: the reading held against the register, and what somebody should do something about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edge_bridge.cli.desk import Desk
+from edge_bridge.cli.findings import Finding, Inquiry, colour_of
+from edge_bridge.cli.probe_look import Looked
+from edge_bridge.cli.probe_version import Answer, answers
+from edge_bridge.domain.evidence import judged_programs
+from edge_bridge.domain.plant import Machine
+from edge_bridge.domain.reading import Reading
+from edge_bridge.domain.state import Binding
+from edge_bridge.domain.version import Extractor
+from edge_bridge.errors import StoreError
+from edge_bridge.options import ControllerOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A reading held against the register. inquiry: None where there is no database that can be read; error: why."""
+
+    reading: Reading | None
+    machine: Machine
+    scheme: str
+    answers: tuple[Answer, ...]
+    inquiry: Inquiry | None
+    findings: tuple[Finding, ...]
+    error: StoreError | None = None
+
+    @property
+    def colour(self) -> str | None:
+        """The machine's colour, None when there is nothing to compare with."""
+        return colour_of(self.findings, blind=False) if self.findings else None
+
+    @property
+    def version_known(self) -> bool:
+        """Whether the selected program's version is known: by an answer, or by its content, which lies on a share."""
+        compared = (
+            one.assessment is not None and one.assessment.comparison is not None
+            for one in self.findings
+            if self.inquiry is not None and self.inquiry.selected(one)
+        )
+        return any(one.counts for one in self.answers) or any(compared)
+
+    @property
+    def selected(self) -> str | None:
+        """The program that is judged, None when none is selected."""
+        return next(iter(judged_programs(self.reading, self.machine)), None) if self.reading else None
+
+
+def judgement(looked: Looked, inquiry: Inquiry | None, desk: Desk, error: StoreError | None = None) -> Judgement:
+    """Hold what was seen, by us or by the daemon, against what is required."""
+    machine = desk.config.plant.machines[looked.id]
+    findings = tuple(inquiry.machine(looked.id)) if inquiry is not None else ()
+    sight = inquiry.sight(looked.id) if inquiry is not None else None
+    reading = looked.reading or (sight.reading if sight is not None else None)
+    binding = sight.kept.binding if sight is not None and sight.kept is not None else Binding()
+    ruling = [one.demand.rule for one in findings if inquiry is not None and inquiry.selected(one) and one.requirement]
+    rule = ruling[0] if ruling else machine.rule
+    found: tuple[Answer, ...] = ()
+    if reading is not None and isinstance(looked.adapter.options, ControllerOptions):
+        found = answers(looked.adapter.options, reading, rule, binding)
+    return Judgement(reading, machine, rule.scheme, found, inquiry, findings, error)
+
+
+def problems(looked: Looked, judged: Judgement | None, desk: Desk) -> list[str]:
+    """Return what somebody should do something about, each as a sentence."""
+    found: list[str] = []
+    if looked.error is not None:
+        found.append(str(looked.error))
+        if looked.held is not None:
+            found.append(desk.words("probe.held_meanwhile", age=desk.since(looked.held["seen"])))
+    if judged is None or judged.reading is None:
+        return found
+    faults = judged.reading.faults
+    found += [desk.words("explain.fault", field=fault.field, error=fault.error) for fault in faults]
+    if judged.selected is not None and not judged.version_known:
+        found.append(_no_version(judged, desk))
+    if judged.colour == "red":
+        found.append(desk.words("probe.red"))
+    return found
+
+
+def _no_version(judged: Judgement, desk: Desk) -> str:
+    given = [one for one in judged.answers if one.evidence is not None and one.extractor is not Extractor.DIGEST]
+    if not given:
+        return desk.words("probe.no_version", program=judged.selected)
+    if any(one.fits and not one.bound for one in given):
+        return desk.words("probe.unbound")
+    value = given[0].evidence.value if given[0].evidence else "–"
+    return desk.words("probe.unfit", value=value, scheme=judged.scheme)
