@@ -12,7 +12,7 @@ import structlog
 
 from adapters.plm_folder.folder import Folder
 from adapters.plm_folder.options import PlmFolderOptions
-from adapters.plm_folder.reading import read_file
+from adapters.plm_folder.reading import read_file, trace_file
 from adapters.plm_folder.session import TICK_SECONDS, PlmReport, Session
 from adapters.plm_folder.unreadable import Unreadable
 from adapters.plm_folder.watch import inotify, is_network
@@ -20,7 +20,7 @@ from edge_bridge.blocking import BlockingCalls
 from edge_bridge.domain.ecn import EcnDraft
 from edge_bridge.errors import AdapterError, ConfigError
 from edge_bridge.options import read_options
-from edge_bridge.ports import Clock
+from edge_bridge.ports import Clock, TracedEcn
 
 _CONNECT_TIMEOUT = 5.0  # seconds
 
@@ -49,8 +49,14 @@ class PlmFolderAdapter:
         try:
             return read_file(data, self.options)
         except Unreadable as error:
-            place = f"{name}: {error.where}" if error.where else name
-            raise AdapterError(f"{place}: {error.what}", error.hint) from error
+            raise _refused(name, error) from error
+
+    def trace(self, name: str, data: bytes) -> tuple[TracedEcn, ...]:
+        """Return the ECNs of a file with the origin of every field. Raises AdapterError with the place and the fix."""
+        try:
+            return trace_file(data, self.options)
+        except Unreadable as error:
+            raise _refused(name, error) from error
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[AsyncIterator[PlmReport]]:
@@ -82,6 +88,11 @@ class PlmFolderAdapter:
         if self.options.watch == "auto":
             return is_network(self.options.path)
         return self.options.watch == "poll"
+
+
+def _refused(name: str, error: Unreadable) -> AdapterError:
+    place = f"{name}: {error.where}" if error.where else name
+    return AdapterError(f"{place}: {error.what}", error.hint)
 
 
 @asynccontextmanager

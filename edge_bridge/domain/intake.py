@@ -33,8 +33,8 @@ class Intake:
     def take(self, notice: EcnNotice) -> None:
         """Take a file in. What it says that is known already has no effect; the same bytes are not processed twice.
 
-        Only the ECNs whose status word nobody knew, and files that could not be read before, are looked at again when the
-        same bytes come again: the source's configuration was corrected.
+        Only the ECNs whose status word nobody knew or with a value in doubt, and files that could not be read before, are
+        looked at again when the same bytes come again: the source's configuration was corrected.
         """
         if notice.source not in self._books.plant.sources:
             return  # a last file of a source that was just removed
@@ -51,9 +51,10 @@ class Intake:
             if draft.status is not None:
                 self._apply(draft, notice, watched)
         unknown = {d.number: d.status_word for d in notice.ecns if d.status is None}
-        if again is None or first_read or unknown != again.unknown:
+        doubtful = tuple(d.number for d in notice.ecns if any(item.doubt for item in d.items))
+        if again is None or first_read or (unknown, doubtful) != (again.unknown, again.doubtful):
             at = notice.at if again is None else again.at
-            memory = FileMemory(notice.source, notice.file, notice.sha256, at, unknown)
+            memory = FileMemory(notice.source, notice.file, notice.sha256, at, unknown, doubtful=doubtful)
             self._books.state.file[memory_key] = memory
         if first_read:
             self._cards.words_unknown(notice.source, unknown, notice.file)
@@ -121,7 +122,8 @@ class Intake:
         """Tell whether an ECN of a known file was waiting to be understood, and nothing newer has come in meanwhile."""
         held = self._books.state.ecn.get(draft.number)
         newer = held is not None and held.arrived.since(memory.at) > 0
-        return draft.status is not None and (bool(memory.rejected) or draft.number in memory.unknown) and not newer
+        waiting = bool(memory.rejected) or draft.number in memory.unknown or draft.number in memory.doubtful
+        return draft.status is not None and waiting and not newer
 
     def _watched(self, source: str, again: FileMemory | None) -> bool:
         """Tell whether a file came after its source's first scan; one understood only now came when it came first."""

@@ -112,7 +112,8 @@ class FileMemory:
     """The last content processed under one path, so that it is not processed twice.
 
     unknown: the site's word of each ECN in it whose status nobody knows; these alone are taken in again once the word is
-    known. rejected: why it could not be read at all.
+    known. doubtful: the ECNs in it with a value in doubt, taken in again once the settings say that it is right. rejected:
+    why it could not be read at all.
     """
 
     source: str
@@ -121,6 +122,7 @@ class FileMemory:
     at: Stamp
     unknown: dict[str, str] = field(default_factory=dict)
     rejected: str = ""
+    doubtful: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

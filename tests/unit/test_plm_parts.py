@@ -51,7 +51,7 @@ def adapter(**options: object) -> PlmFolderAdapter:
         ({"pattern": "sub/*.csv"}, "sub-folders"),
         ({"encoding": "latin"}, "encoding"),
         ({"timezone": "Shanghai"}, "time zone"),
-        ({"format": "xml"}, "format"),
+        ({"format": "pdf"}, "format"),
         ({"watch": "never"}, "watch"),
         ({"quarantine": "/mnt"}, "would land in `path`"),
         ({"pth": "x"}, "unknown key `pth`"),

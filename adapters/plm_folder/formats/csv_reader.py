@@ -6,9 +6,10 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import dropwhile
 
-from adapters.plm_folder import columns
-from adapters.plm_folder.table import LONGEST_VALUE, MOST_ROWS, Record, Row
+from adapters.plm_folder.columns import Wanted, familiar, find, require
+from adapters.plm_folder.formats.table import LONGEST_VALUE, MOST_ROWS, Positions, Record, Row
 from adapters.plm_folder.unreadable import Unreadable
 
 _DELIMITERS = ",;\t|"
@@ -16,20 +17,21 @@ _EXCEL_HINT = re.compile(r"sep=(.)(?:\r\n|\r|\n)", re.IGNORECASE)  # first line 
 Line = tuple[int, list[str]]
 
 
-def read_csv(text: str, configured: Mapping[str, Sequence[str]], *, settled: bool) -> list[Record]:
+def read_csv(text: str, wanted: Wanted, *, settled: bool, header_row: int | None = None) -> list[Record]:
     """Return one record per row that is not blank. Raises Unreadable with the line.
 
     settled: the file has not changed for a while, so that a last line without its end is a habit of the PLM, not a file
-    still being written; it then needs all its fields.
+    still being written; it then needs all its fields. header_row: the line of the header, when something stands above it.
     """
     terminated = text.endswith(("\n", "\r"))
     if not (terminated or settled):
         raise Unreadable("unterminated", "last line")
-    lines = _lines(text, _delimiter(text, configured))
-    place, headers = next(lines, (1, []))
-    found = columns.find(headers, configured)
-    columns.require(found, headers, f"line {place}")
+    lines = _from_header(text, _delimiter(text, wanted, header_row), header_row)
+    place, headers = next(lines, (header_row or 1, []))
+    found = find(headers, wanted)
+    require(found, headers, f"line {place}", wanted)
     where = {column: headers.index(header) for column, header in found.items()}
+    layout = Positions(found, {column: f"column {at + 1}" for column, at in where.items()})
     records: list[Record] = []
     last = (place, headers)
     for place, fields in lines:
@@ -37,21 +39,25 @@ def read_csv(text: str, configured: Mapping[str, Sequence[str]], *, settled: boo
         if len(records) == MOST_ROWS:
             raise Unreadable("too_many", f"line {place}", limit=MOST_ROWS)
         if any(fields):
-            row = _row(place, fields, headers, where)
+            row = _row(place, fields, headers, where, layout)
             records.append(Record(row, (row,)))
     if not terminated and 0 < len(last[1]) < len(headers):
         raise Unreadable("cut_off", f"line {last[0]}", count=len(last[1]), expected=len(headers))
     return records
 
 
-def _row(place: int, fields: list[str], headers: Sequence[str], where: Mapping[str, int]) -> Row:
+def _row(place: int, fields: list[str], headers: Sequence[str], where: Mapping[str, int], layout: Positions) -> Row:
     if any(fields[len(headers) :]):
         raise Unreadable("fields", f"line {place}", count=len(fields), expected=len(headers))
     values = {column: fields[at] for column, at in where.items() if at < len(fields) and fields[at]}
     for column, value in values.items():
         if len(value) > LONGEST_VALUE:
             raise Unreadable("too_long", f"line {place}", field=column, limit=LONGEST_VALUE)
-    return Row(f"line {place}", values)
+    return Row(f"line {place}", values, layout)
+
+
+def _from_header(text: str, delimiter: str, header_row: int | None) -> Iterator[Line]:
+    return dropwhile(lambda line: line[0] < (header_row or 0), _lines(text, delimiter))
 
 
 def _lines(text: str, delimiter: str) -> Iterator[Line]:
@@ -69,16 +75,16 @@ def _lines(text: str, delimiter: str) -> Iterator[Line]:
         raise Unreadable("quotes", f"line {start + skipped}", detail=str(error)) from error
 
 
-def _delimiter(text: str, configured: Mapping[str, Sequence[str]]) -> str:
+def _delimiter(text: str, wanted: Wanted, header_row: int | None) -> str:
     """Return the delimiter under which the header line shows the most known columns, then the most fields."""
     if (hint := _EXCEL_HINT.match(text)) and hint[1] in _DELIMITERS:
         return hint[1]
-    return max(_DELIMITERS, key=lambda delimiter: _score(text, delimiter, configured))
+    return max(_DELIMITERS, key=lambda delimiter: _score(text, delimiter, wanted, header_row))
 
 
-def _score(text: str, delimiter: str, configured: Mapping[str, Sequence[str]]) -> tuple[int, int]:
+def _score(text: str, delimiter: str, wanted: Wanted, header_row: int | None) -> tuple[int, int]:
     try:
-        _, headers = next(_lines(text, delimiter), (1, []))
-        return columns.familiar(headers, configured), len(headers)
+        _, headers = next(_from_header(text, delimiter, header_row), (1, []))
+        return familiar(headers, wanted), len(headers)
     except Unreadable:
         return -1, 0

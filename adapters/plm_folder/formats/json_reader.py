@@ -3,33 +3,49 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from adapters.plm_folder import columns
-from adapters.plm_folder.table import LONGEST_VALUE, MOST_ROWS, Record, Row
+from adapters.plm_folder.columns import ITEM_COLUMNS, Wanted, find, require
+from adapters.plm_folder.formats.table import LONGEST_VALUE, MOST_ROWS, Record, Row
 from adapters.plm_folder.unreadable import Unreadable
+from edge_bridge.ports import Trace
 
 Finder = Callable[[tuple[str, ...]], dict[str, str]]
 """From the keys of an object to {column: key}."""
 _LISTS = frozenset({"machines", "supersedes"})
 
 
-def read_json(text: str, configured: Mapping[str, Sequence[str]]) -> list[Record]:
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The layout of one object: which key holds which column."""
+
+    keys: Mapping[str, str]
+
+    def trace(self, row: Row, column: str) -> Trace | None:
+        """Return `[0].items[2].part`."""
+        if column not in self.keys:
+            return None
+        path = "" if row.place == "." else row.place
+        return Trace(_join(path, self.keys[column]), self.keys[column], row.values[column])
+
+
+def read_json(text: str, wanted: Wanted) -> list[Record]:
     """Return one record per object: flat, or with `items`. Raises Unreadable with line and column, or the path."""
     objects = list(_objects(_parse(text)))
 
     @lru_cache(maxsize=256)
-    def find(keys: tuple[str, ...]) -> dict[str, str]:
-        return columns.find([key for key in keys if key != "items"], configured)
+    def finder(keys: tuple[str, ...]) -> dict[str, str]:
+        return find([key for key in keys if key != "items"], wanted)
 
     if objects:
         keys = tuple(dict.fromkeys(key for _, found in objects for key in found))
-        columns.require({column for _, found in objects for column in find(tuple(found))}, keys, "keys")
+        require({column for _, found in objects for column in finder(tuple(found))}, keys, "keys", wanted)
     records, rows = [], 0
     for path, found in objects:
-        record = _record(path, found, find)
+        record = _record(path, found, finder)
         rows += max(len(record.items), 1)
         if rows > MOST_ROWS:
             raise Unreadable("too_many", path, limit=MOST_ROWS)
@@ -80,23 +96,25 @@ def _record(path: str, found: dict[str, Any], find: Finder) -> Record:
     items = found["items"]
     if not isinstance(items, list):
         raise Unreadable("shape", _join(path, "items"), detail="`items` is not a list")
-    shared = {column: value for column, value in head.values.items() if column in columns.ITEM_COLUMNS}
+    shared = {column: value for column, value in head.values.items() if column in ITEM_COLUMNS}
     rows = []
     for index, item in enumerate(items):
         place = f"{_join(path, 'items')}[{index}]"
         if not isinstance(item, dict):
             raise Unreadable("shape", place, detail="not an object")
-        rows.append(Row(place, shared | dict(_row(place, item, find).values)))
+        own = _row(place, item, find)
+        rows.append(Row(place, shared | dict(own.values), own.layout, head))
     return Record(head, tuple(rows))
 
 
 def _row(path: str, found: dict[str, Any], find: Finder) -> Row:
-    values = {}
+    values, keys = {}, {}
     for column, key in find(tuple(found)).items():
         value = _text(found[key], _join(path, key), column)
         if value:
             values[column] = value
-    return Row(path or ".", values)
+            keys[column] = key
+    return Row(path or ".", values, Keys(keys))
 
 
 def _text(value: Any, place: str, column: str) -> str:
