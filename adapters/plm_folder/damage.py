@@ -40,7 +40,7 @@ _MOST_SHOWN = 40
 
 def looks(value: str) -> str:
     """Return what a spreadsheet seems to have done to a value, or nothing."""
-    if value[-1:].isalpha() and not value[:1].isdigit():
+    if value[:1].isalpha() and value[-1:].isalpha():
         return ""  # the usual revision letter: no pattern needs to be tried
     return next((reason for pattern, reason in _PATTERNS if pattern.fullmatch(value)), "")
 

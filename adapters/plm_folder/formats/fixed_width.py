@@ -11,7 +11,7 @@ from adapters.plm_folder.columns import Wanted, familiar, find, require
 from adapters.plm_folder.formats.table import LONGEST_VALUE, MOST_ROWS, Positions, Record, Row
 from adapters.plm_folder.unreadable import Unreadable
 
-_RULER = re.compile(r"\s*[-=─═_+|]{2,}[-=─═_+|\s]*")
+_RULER = re.compile(r"\s*[+|]?[-=─═_]{2}[-=─═_+|\s]*")
 _SEGMENT = re.compile(r"[-=─═_]+")
 _HEADER = re.compile(r"\S+(?: \S+)*")  # one blank belongs to a name, two end it
 _LINE_END = re.compile(r"\r\n|\r|\n")
@@ -64,7 +64,7 @@ def _columns(lines: Sequence[str], wanted: Wanted, widths: Widths) -> tuple[int,
     below = lines[at + 1] if at + 1 < len(lines) else ""
     ruled = _RULER.fullmatch(below) is not None
     spans = _under(below) if ruled else _of_names(line)
-    names = [line[start:end].strip() for start, end in spans]
+    names = [_text(line[start:end]) for start, end in spans]
     found = find(names, wanted)
     require(found, names, f"line {at + 1}", wanted)
     return at, {column: spans[names.index(name)] for column, name in found.items()}, found
@@ -76,15 +76,15 @@ def _likely_header(lines: Sequence[str], wanted: Wanted) -> int:
     def known(index: int) -> int:
         below = lines[index + 1] if index + 1 < len(lines) else ""
         spans = _under(below) if _RULER.fullmatch(below) else _of_names(lines[index])
-        return familiar([lines[index][start:end].strip() for start, end in spans], wanted)
+        return familiar([_text(lines[index][start:end]) for start, end in spans], wanted)
 
     return max(range(min(_LOOKED_AT, len(lines))), key=known)
 
 
 def _under(ruler: str) -> list[Span]:
-    """Return a column for each stroke of a ruler; the last one goes to the end of the line."""
+    """Return a column for each stroke of a ruler; the last one goes to the end of the line, unless a frame ends it."""
     found: list[Span] = [segment.span() for segment in _SEGMENT.finditer(ruler)]
-    return [*found[:-1], (found[-1][0], None)]
+    return found if ruler.rstrip()[-1] in "+|" else [*found[:-1], (found[-1][0], None)]
 
 
 def _of_names(line: str) -> list[Span]:
@@ -103,9 +103,9 @@ def _values(line: str, number: int, spans: Mapping[str, Span], *, packed: bool) 
     values: dict[str, str] = {}
     for column, (start, end) in spans.items():
         if not packed and (_crosses(line, start) or (end is not None and _crosses(line, end))):
-            shown = line[max(0, start - 10) : (end or start) + 10].replace("\0", "").strip()
+            shown = _text(line[max(0, start - 10) : (end or start) + 10])
             raise Unreadable("crosses", f"line {number}", column=column, value=shown)
-        value = line[start:end].replace("\0", "").strip()
+        value = _text(line[start:end])
         if len(value) > LONGEST_VALUE:
             raise Unreadable("too_long", f"line {number}", field=column, limit=LONGEST_VALUE)
         if value:
@@ -125,6 +125,10 @@ def _require_whole(lines: Sequence[str], at: int, spans: Mapping[str, Span]) -> 
     expected = max(len(line.rstrip()) for line in written[:-1]) if len(written) > 1 else max(ends, default=0)
     if len(written[-1]) < expected:
         raise Unreadable("short_line", f"line {len(lines)}", count=len(written[-1]), expected=expected)
+
+
+def _text(part: str) -> str:
+    return part.replace("\0", "").strip()
 
 
 def _spread(line: str, *, display: bool) -> str:

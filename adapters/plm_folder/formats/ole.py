@@ -49,6 +49,8 @@ class _Container:
                 size = struct.unpack_from("<I", entry, 120)[0]
                 if name in ("Workbook", "Book", "EncryptedPackage"):
                     found[name] = self._small(entry, root) if size < self._cutoff else self._whole(entry)
+                    if len(found[name]) < size:
+                        raise ValueError("the container is cut off")
         return found
 
     def _whole(self, entry: bytes) -> bytes:

@@ -95,7 +95,7 @@ class _Builder:
         if self._count > MOST_ELEMENTS:
             raise Unreadable("too_many_parts", limit=MOST_ELEMENTS, parts="elements")
         if len(self._open) > DEEPEST:
-            raise Unreadable("too_deep", self._open[-1].path[:200], limit=DEEPEST)
+            raise Unreadable("too_deep", self._open[-1].path[:60], limit=DEEPEST)
         up = self._open[-1]
         local = _local(name)
         number = up.named[local] = up.named.get(local, 0) + 1
