@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, ClassVar, Literal
 
 import structlog
 
 from adapters.plm_folder.folder import Folder
+from adapters.plm_folder.halves import Halves
+from adapters.plm_folder.joining import joined
 from adapters.plm_folder.options import PlmFolderOptions
 from adapters.plm_folder.reading import read_file, trace_file
 from adapters.plm_folder.session import TICK_SECONDS, PlmReport, Session
@@ -68,7 +70,7 @@ class PlmFolderAdapter:
             session = self._polled(folder) if polling else self._watched(folder, stack)
             await session.start()  # after the watch was set: what arrives in between is seen twice, never missed
             await stack.enter_async_context(_ticking(session, self._clock))
-            yield session
+            yield await stack.enter_async_context(self._joined(session)) if self.options.join else session
 
     def _polled(self, folder: Folder) -> Session:
         return Session(self.name, self.options, folder, self._clock, self._calls, polling=True)
@@ -83,6 +85,10 @@ class PlmFolderAdapter:
             log.warning("polling instead of inotify", adapter=self.name, error=error.strerror, hint=hint)
             return self._polled(folder)
         return session
+
+    def _joined(self, session: Session) -> AbstractAsyncContextManager[AsyncIterator[PlmReport]]:
+        assert self.options.join is not None
+        return joined(session, Halves(self.name, self.options.join.timeout), self._clock, self.name)
 
     def _must_poll(self) -> bool:
         if self.options.watch == "auto":

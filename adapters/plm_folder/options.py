@@ -113,7 +113,7 @@ class PlmFolderOptions(SourceOptions):
     @classmethod
     def _rows_are_said(cls, xml: XmlOptions | None, info: ValidationInfo) -> XmlOptions | None:
         if xml is None and info.data.get("format") == "xml":
-            raise ValueError("says which elements are rows, and is missing → such as `xml: {rows: /Export/Item}`")
+            raise ValueError("`xml` is missing → say which elements are rows: `xml: {rows: /Export/Item}`")
         return xml
 
     @field_validator("status")

@@ -60,6 +60,7 @@ def shown(value: str, code: str) -> tuple[str, str]:
         return value, FORMAT
     if not number.is_finite():
         return value, FORMAT
+    number = number or Decimal(0)  # not minus nothing
     plain = _plain(number)
     if len(plain.lstrip("-0.").replace(".", "")) > _MOST_DIGITS or abs(number) >= 10**_MOST_DIGITS:
         return plain, PRECISION

@@ -17,7 +17,7 @@ from functools import cached_property
 
 from adapters.plm_folder.formats.xml_tree import Node
 
-_NAME = r"(?:[\w.-]+:)?[\w.-]+|\*"
+_NAME = r"(?:[^\W\d][\w.-]*:)?[^\W\d][\w.-]*|\*"
 _STEP = re.compile(
     rf"(?P<up>\.\.)|(?P<self>\.)|@(?P<attribute>{_NAME})|text\(\)(?P<text>)"
     rf"|ancestor::(?P<ancestor>{_NAME})|id\(@(?P<reference>{_NAME})\)|(?P<child>{_NAME})"
