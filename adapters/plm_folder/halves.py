@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from adapters.plm_folder.unreadable import Unreadable
-from edge_bridge.domain.ecn import EcnDraft
+from edge_bridge.domain.ecn import EcnDraft, Item
 from edge_bridge.domain.instant import MINUTE, Milliseconds, Stamp
 from edge_bridge.domain.signal import EcnNotice, FileRejected
 
@@ -32,8 +32,8 @@ class _Half:
 class Halves:
     """The halves of one source. A later file replaces what an earlier one said of the same half."""
 
-    def __init__(self, source: str, timeout: Milliseconds) -> None:
-        self._source, self._timeout = source, timeout
+    def __init__(self, source: str, timeout: Milliseconds, most: int = MOST_ECNS) -> None:
+        self._source, self._timeout, self._most = source, timeout, most
         self._headers: dict[str, _Half] = {}
         self._items: dict[str, _Half] = {}
         self._waiting: dict[tuple[str, bool], _Half] = {}  # (number, whether it is the header)
@@ -58,9 +58,12 @@ class Halves:
                 complete.setdefault((pair[0].file, pair[1].file), []).append(pair)
             elif (draft.number, _is_header(draft)) not in self._waiting:
                 whole.append(draft)
-                if draft.items:
+                if _states_items(draft):
                     self._forget(draft.number)
-        reports = [replace(notice, ecns=tuple(whole))] if whole else []
+        if len(whole) == len(notice.ecns) and not any(map(_is_header, whole)):
+            return [notice]
+        # what is not the whole file is a notice of its own: the file has to be read again after a restart
+        reports = [EcnNotice(self._source, notice.at, notice.file, notice.sha256, tuple(whole))] if whole else []
         return reports + [self._joined(pairs, notice.at) for pairs in complete.values()]
 
     def overdue(self, at: Stamp, *, all_of_them: bool = False) -> list[JoinedReport]:
@@ -87,7 +90,7 @@ class Halves:
         mine, others = (self._headers, self._items) if header else (self._items, self._headers)
         mine.pop(draft.number, None)
         mine[draft.number] = half
-        if len(mine) > MOST_ECNS:
+        if len(mine) > self._most:
             del mine[next(iter(mine))]
         other = others.get(draft.number)
         if other is not None or header:
@@ -125,11 +128,16 @@ class Halves:
 
 def _is_header(draft: EcnDraft) -> bool:
     """Tell whether a draft describes an ECN without its items; one whose status nobody knows changes nothing and goes on."""
-    return not draft.items and draft.status is not None
+    return not _states_items(draft) and draft.status is not None
 
 
 def _is_items(draft: EcnDraft) -> bool:
-    return bool(draft.items) and draft.status is None and not draft.status_word
+    return _states_items(draft) and draft.status is None and not draft.status_word
+
+
+def _states_items(draft: EcnDraft) -> bool:
+    """Tell whether any item says something: a row of a list that is all about the ECN is an item without a word."""
+    return any(replace(item, row="") != Item() for item in draft.items)
 
 
 def _by_file(halves: Iterable[_Half]) -> Iterator[tuple[_Half, tuple[EcnDraft, ...]]]:

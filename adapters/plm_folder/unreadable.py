@@ -156,15 +156,15 @@ class Unreadable(Exception):
     def __init__(self, kind: str, where: str = "", **facts: object) -> None:
         what, hint, chinese, chinese_hint = (text.format(**facts) for text in _REASONS[kind])
         super().__init__(f"{where}: {what}" if where else what)
-        self._made_of = (kind, where, facts)
         self.kind = kind
         self.where = where
+        self.facts = facts
         self.what, self.hint = what, hint
         self.chinese, self.chinese_hint = chinese, chinese_hint
 
     def __reduce__(self) -> tuple[object, ...]:
         """Say how it is made again on the other side of a process."""
-        return _again, self._made_of
+        return _again, (self.kind, self.where, self.facts)
 
     @staticmethod
     def kinds() -> tuple[str, ...]:

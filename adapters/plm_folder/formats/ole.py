@@ -38,7 +38,7 @@ class _Container:
 
     def streams(self) -> dict[str, bytes]:
         """Read the directory, and each stream that it names."""
-        directory = b"".join(self._sector(number) for number in self._chain(self._directory, self._table))
+        directory = b"".join(map(self._whole_sector, self._chain(self._directory, self._table)))
         entries = [directory[at : at + _ENTRY] for at in range(0, len(directory) - _ENTRY + 1, _ENTRY)]
         root = next((self._whole(entry) for entry in entries if entry[66] == _ROOT), b"")
         found: dict[str, bytes] = {}
@@ -66,9 +66,16 @@ class _Container:
         start = max(_HEADER, self._size) + number * self._size
         return self._data[start : start + self._size]
 
+    def _whole_sector(self, number: int) -> bytes:
+        """Return a sector that must be there to its end; the last one of a stream need not be."""
+        sector = self._sector(number)
+        if len(sector) < self._size:
+            raise ValueError("the container is cut off")
+        return sector
+
     def _numbers(self, sectors: Sequence[int]) -> Sequence[int]:
-        joined = b"".join(self._sector(number) for number in sectors)
-        return struct.unpack(f"<{len(joined) // 4}I", joined[: len(joined) // 4 * 4])
+        joined = b"".join(map(self._whole_sector, sectors))
+        return struct.unpack(f"<{len(joined) // 4}I", joined)
 
     def _table_sectors(self, count: int) -> Iterator[int]:
         """Yield the sectors of the table: the first 109 stand in the header, the rest in sectors that name the next."""

@@ -136,7 +136,11 @@ def _step(text: str, at: int, deep: bool) -> tuple[Step, int]:
     return Step(axis, name, deep, tuple(conditions), index), at
 
 
-def _taken(step: Step, nodes: Iterable[Node], by_id: Mapping[str, Node]) -> list[Node]:
+def _taken(step: Step, nodes: list[Node], by_id: Mapping[str, Node]) -> list[Node]:
+    if step.axis == "attribute" and not step.deep:
+        return [node for node in nodes if step.name in node.attributes]
+    if step.axis == "child" and not step.deep and step.index is None:
+        return list(_children(step, nodes))  # the usual step; children of different elements are different
     taken: dict[int, Node] = {}
     for node in nodes:
         found = [other for other in _reached(step, node, by_id) if all(c.holds(other) for c in step.conditions)]
@@ -144,6 +148,14 @@ def _taken(step: Step, nodes: Iterable[Node], by_id: Mapping[str, Node]) -> list
             found = found[step.index - 1 : step.index] if step.index else []
         taken.update((id(other), other) for other in found)
     return list(taken.values())
+
+
+def _children(step: Step, nodes: list[Node]) -> Iterator[Node]:
+    name, conditions = step.name, step.conditions
+    for node in nodes:
+        for other in node.inside:
+            if (other.name == name or name == "*") and all(c.holds(other) for c in conditions):
+                yield other
 
 
 def _reached(step: Step, node: Node, by_id: Mapping[str, Node]) -> Iterable[Node]:

@@ -20,7 +20,8 @@ _CHUNK = 1 << 16
 class Node:
     """One element. `name` and the names of its attributes come without prefix or namespace.
 
-    number: which of its name it is among its neighbours. named: how many elements of each name are inside.
+    number: which of its name it is among its neighbours. named: how many elements of each name are inside. Elements with
+    nothing inside share one empty list and one empty dict: most have, and there may be half a million.
     """
 
     name: str
@@ -28,8 +29,8 @@ class Node:
     up: Node | None
     number: int = 1
     text: str = ""
-    inside: list[Node] = field(default_factory=list)
-    named: dict[str, int] = field(default_factory=dict)
+    inside: list[Node] = field(default_factory=lambda: _NO_NODES)
+    named: dict[str, int] = field(default_factory=lambda: _NO_NAMES)
 
     def below(self) -> Iterator[Node]:
         """Yield every element inside, in the order of the document."""
@@ -49,6 +50,10 @@ class Node:
             steps.append(node.name if alone else f"{node.name}[{node.number}]")
             node = node.up
         return "/" + "/".join(reversed(steps))
+
+
+_NO_NODES: list[Node] = []
+_NO_NAMES: dict[str, int] = {}
 
 
 def parse(text: str) -> Node:
@@ -86,7 +91,7 @@ class _Builder:
     def __init__(self) -> None:
         self.document = Node("", {}, None)
         self._open = [self.document]
-        self._text: list[list[str]] = [[]]
+        self._text = [""]
         self._count = 0
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
@@ -94,28 +99,31 @@ class _Builder:
         self._count += 1
         if self._count > MOST_ELEMENTS:
             raise Unreadable("too_many_parts", limit=MOST_ELEMENTS, parts="elements")
-        if len(self._open) > DEEPEST:
-            raise Unreadable("too_deep", self._open[-1].path[:60], limit=DEEPEST)
         up = self._open[-1]
-        local = _local(name)
-        number = up.named[local] = up.named.get(local, 0) + 1
-        node = Node(local, {_local(key): value for key, value in attributes.items()}, up, number)
+        if len(self._open) > DEEPEST:
+            raise Unreadable("too_deep", up.path[:60], limit=DEEPEST)
+        if "}" in name:
+            name = name.rpartition("}")[2]
+        if any("}" in key for key in attributes):
+            attributes = {key.rpartition("}")[2]: value for key, value in attributes.items()}
+        if not up.inside:
+            up.inside, up.named = [], {}
+        number = up.named[name] = up.named.get(name, 0) + 1
+        node = Node(name, attributes, up, number)
         up.inside.append(node)
         self._open.append(node)
-        self._text.append([])
+        self._text.append("")
 
     def data(self, text: str) -> None:
         """Take text of the element that is open."""
-        self._text[-1].append(text)
+        self._text[-1] += text
 
     def end(self, _name: str) -> None:
         """Close an element."""
-        self._open.pop().text = "".join(self._text.pop()).strip()
+        node = self._open.pop()
+        if text := self._text.pop():
+            node.text = text.strip()
 
     def close(self) -> Node:
         """Return the document."""
         return self.document
-
-
-def _local(name: str) -> str:
-    return name.rpartition("}")[2]
