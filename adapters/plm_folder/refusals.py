@@ -35,9 +35,9 @@ REFUSALS: dict[str, tuple[str, str, str, str]] = {
         "这不是变更单导出文件，请检查来源",
     ),
     "too_many_parts": (
-        "more than {limit} {parts}",
+        "more than {limit} elements, cells or sheets",
         "export fewer ECNs into one file",
-        "超过 {limit} 个{parts}",
+        "元素、单元格或工作表超过 {limit} 个",
         "请减少单个文件中的变更单数量",
     ),
     "no_paths": (

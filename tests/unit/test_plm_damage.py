@@ -13,7 +13,7 @@ from adapters.plm_folder.formats.number_format import date_text, shown
 from edge_bridge.cards.reasons import told
 from edge_bridge.domain.ecn import EcnDraft, Item, Status
 from edge_bridge.domain.routing import route
-from tests.unit.domain_plant import plant
+from tests.unit.domain_plant import Shop, draft, kinds, plant, types
 
 
 @pytest.mark.parametrize(
@@ -134,3 +134,20 @@ def test_padded_formats_show_what_python_shows(number: int, least: int, after: i
 def test_a_date_cell_keeps_its_moment(value: str, code: str, from_1904: bool, text: str | None) -> None:
     """Day for day and second for second, in both date systems."""
     assert date_text(value, code, from_1904=from_1904) == text
+
+
+def test_a_value_said_to_be_right_is_taken_in_without_a_new_export() -> None:
+    """The same bytes again, after `as_written` was set: the obligation opens, and only then; a third time changes nothing."""
+    shop = Shop()
+    shop.waits(5)
+    sound = draft("EC-1", "1E5", released=shop.now.utc)
+    doubtful = replace(sound, items=(replace(sound.items[0], doubt=damage.told("version", "1E5", damage.SCIENTIFIC)),))
+    shop.notice(doubtful, file="a.csv", sha256="a")
+    shop.reads("1E5")
+    assert not any(name.startswith("obligation.") for name in types(shop.events))
+    assert kinds(shop.events) == ["unrouted"]
+    assert shop.notice(doubtful, file="a.csv", sha256="a") == []
+    told_now = types(shop.notice(sound, file="a.csv", sha256="a"))
+    assert "obligation.verdict" in told_now
+    assert "card.cleared" in told_now
+    assert shop.notice(sound, file="a.csv", sha256="a") == []

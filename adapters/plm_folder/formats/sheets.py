@@ -176,7 +176,7 @@ def _spread(sheet: Sheet) -> dict[int, dict[int, Cell]]:
         for row in range(top + 1, min(bottom, top + MOST_ROWS) + 1):
             count += 1
             if count > MOST_CELLS:
-                raise Unreadable("too_many_parts", f"sheet {sheet.name}", limit=MOST_CELLS, parts="merged cells")
+                raise Unreadable("too_many_parts", f"sheet {sheet.name}", limit=MOST_CELLS)
             if row in sheet.rows:
                 found.setdefault(row, {})[left] = cell
     return found

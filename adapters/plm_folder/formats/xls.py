@@ -63,7 +63,7 @@ def _sheet(source: CalamineSheet, numbers: Numbers, found: Globals, *, hidden: b
     for place, error in numbers.errors.items():
         _put(sheet, place, Cell("", error=error))
     if sum(map(len, sheet.rows.values())) > MOST_CELLS:
-        raise Unreadable("too_many_parts", f"sheet {sheet.name}", limit=MOST_CELLS, parts="cells")
+        raise Unreadable("too_many_parts", f"sheet {sheet.name}", limit=MOST_CELLS)
     sheet.merged = [(*first, *last) for first, last in source.merged_cell_ranges or ()]
     return sheet
 

@@ -55,7 +55,7 @@ def _sheets(archive: Archive) -> list[Sheet]:
     sheets: list[Sheet] = []
     listed = [node for node in top.below() if node.name == "sheet"]
     if len(listed) > _MOST_SHEETS:
-        raise Unreadable("too_many_parts", limit=_MOST_SHEETS, parts="sheets")
+        raise Unreadable("too_many_parts", limit=_MOST_SHEETS)
     for node in listed:
         kind, target = targets[node.attributes["id"]]
         if kind == "worksheet":
@@ -243,7 +243,7 @@ class _SheetTarget:
             return
         self._count += 1
         if self._count > MOST_CELLS:
-            raise Unreadable("too_many_parts", f"sheet {self.sheet.name}", limit=MOST_CELLS, parts="cells")
+            raise Unreadable("too_many_parts", f"sheet {self.sheet.name}", limit=MOST_CELLS)
         self.sheet.rows.setdefault(self._row, {})[self._column] = self._cell(value)
 
     def _cell(self, value: str) -> Cell:

@@ -98,7 +98,7 @@ class _Builder:
         """Open an element."""
         self._count += 1
         if self._count > MOST_ELEMENTS:
-            raise Unreadable("too_many_parts", limit=MOST_ELEMENTS, parts="elements")
+            raise Unreadable("too_many_parts", limit=MOST_ELEMENTS)
         up = self._open[-1]
         if len(self._open) > DEEPEST:
             raise Unreadable("too_deep", up.path[:60], limit=DEEPEST)
