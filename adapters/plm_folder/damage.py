@@ -67,4 +67,4 @@ def too_short(value: str, width: int | None) -> bool:
 
 def told(column: str, value: str, reason: str) -> str:
     """Return a doubt as people read it."""
-    return f"`{column}` is {value[:_MOST_SHOWN]!r}: {reason} ({HINT})"
+    return f"`{column}` {value[:_MOST_SHOWN]!r}: {reason} ({HINT})"
