@@ -22,6 +22,7 @@ HINT = "make the column text and export again, or list it under `as_written` if 
 IDENTITY = ("number", "part", "drawing", "revision", "program", "version")
 """The columns whose exact characters decide what is compared with what."""
 _MONTH = r"(?:jan|feb|mar|mär|mrz|apr|may|mai|jun|jul|aug|sept?|oct|okt|nov|dec|dez)"  # as Excel writes it, English and German
+_MONTHS_BEGIN = "jfmasondJFMASOND"
 _LOOKS: tuple[tuple[str, str], ...] = (
     (r"[+-]?[1-9](?:[.,]\d+)?E[+-]?\d{1,3}", SCIENTIFIC),
     (rf"\d{{1,2}}[-. /]+{_MONTH}\.?(?:[-. /]+\d{{2,4}})?|{_MONTH}\.?[-. /]+\d{{2,4}}", DATE),
@@ -40,8 +41,8 @@ _MOST_SHOWN = 40
 
 def looks(value: str) -> str:
     """Return what a spreadsheet seems to have done to a value, or nothing."""
-    if value[:1].isalpha() and value[-1:].isalpha():
-        return ""  # the usual revision letter: no pattern needs to be tried
+    if value[:1].isalpha() and (value[:1] not in _MONTHS_BEGIN or value[-1:].isalpha()):
+        return ""  # the usual revision or part number: no pattern needs to be tried
     return next((reason for pattern, reason in _PATTERNS if pattern.fullmatch(value)), "")
 
 

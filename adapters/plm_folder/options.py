@@ -145,9 +145,15 @@ class PlmFolderOptions(SourceOptions):
 
     @cached_property
     def wanted(self) -> Wanted:
-        """The configured headers, and the columns that a file may do without."""
-        without = {"status"} if self.join else set()
-        return Wanted({str(c): names for c, names in self.columns.items()}, frozenset(without | set(self.defaults)))
+        """The configured headers, and the columns that a file may do without.
+
+        A default does not stand in for a header that is configured and not there: the PLM may have renamed it, and every
+        withdrawn ECN would read as released. XML states its values one by one, and says nothing of what it might state.
+        """
+        without = {column for column in self.defaults if column not in self.columns or self.xml is not None}
+        if self.join:
+            without.add("status")
+        return Wanted({str(c): names for c, names in self.columns.items()}, frozenset(map(str, without)))
 
     @cached_property
     def mapped(self) -> Mapped | None:
@@ -155,7 +161,7 @@ class PlmFolderOptions(SourceOptions):
         if self.xml is None:
             return None
         columns = {str(column): tuple(map(parse_path, paths)) for column, paths in self.columns.items()}
-        return Mapped(self.xml.paths, columns, self.xml.headers)
+        return Mapped(self.xml.paths, columns, self.xml.headers, halves=self.join is not None)
 
     @property
     def widths(self) -> Widths:

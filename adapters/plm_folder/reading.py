@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
@@ -20,6 +21,9 @@ from edge_bridge.ports import TracedEcn
 
 LARGEST_FILE = 20_000_000  # bytes
 _ZIP = b"PK\x03\x04"
+_TEXT_MARKS = (b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")
+_BINARY = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+_LOOKED_AT = 500  # bytes
 
 
 def read_file(data: bytes, options: PlmFolderOptions, *, settled: bool = True) -> tuple[EcnDraft, ...]:
@@ -73,6 +77,8 @@ def _records(form: str, data: bytes, options: PlmFolderOptions, *, settled: bool
 def _workbook(form: str, data: bytes, options: PlmFolderOptions) -> Sequence[Record]:
     if not data.strip():
         raise Unreadable("empty")
+    if data.startswith(_TEXT_MARKS) or not _BINARY.search(data[:_LOOKED_AT]):
+        raise Unreadable("no_workbook")
     book = (xlsx if form == "xlsx" else xls).read_workbook(data)
     return sheets.read_sheets(book, options.wanted, named=options.sheet, header_row=options.header_row)
 

@@ -76,6 +76,12 @@ REFUSALS: dict[str, tuple[str, str, str, str]] = {
         "无法打开的工作簿：{detail}",
         "请重新另存为 .xlsx；文件可能不完整",
     ),
+    "no_workbook": (
+        "this is text with the name of a workbook",
+        "many systems write such files: set `format: csv`, or `format: auto`",
+        "这是以工作簿命名的文本文件",
+        "许多系统会这样导出：请设置 `format: csv` 或 `format: auto`",
+    ),
     "password": (
         "the workbook is protected by a password",
         "save it without one",

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from adapters.plm_folder.columns import Wanted, familiar, find, require
+from adapters.plm_folder.damage import IDENTITY
 from adapters.plm_folder.formats.table import LONGEST_VALUE, MOST_ROWS, Positions, Record, Row
 from adapters.plm_folder.unreadable import Unreadable
 
@@ -106,6 +107,8 @@ def _values(line: str, number: int, spans: Mapping[str, Span], *, packed: bool) 
             shown = _text(line[max(0, start - 10) : (end or start) + 10])
             raise Unreadable("crosses", f"line {number}", column=column, value=shown)
         value = _text(line[start:end])
+        if not packed and column in IDENTITY and "  " in value:  # two values, of which one stands left of its header
+            raise Unreadable("crosses", f"line {number}", column=column, value=value[:40])
         if len(value) > LONGEST_VALUE:
             raise Unreadable("too_long", f"line {number}", field=column, limit=LONGEST_VALUE)
         if value:

@@ -29,11 +29,15 @@ class Headers:
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """How a site's XML is laid out. rows: the elements that are items, or ECNs. columns: relative to them, or from the top."""
+    """How a site's XML is laid out. rows: the elements that are items, or ECNs. columns: relative to them, or from the top.
+
+    halves: items may come without the ECN that they belong to, which is described in another file.
+    """
 
     rows: tuple[Path, ...]
     columns: Paths
     headers: Headers | None = None
+    halves: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,20 +115,30 @@ def _joined(
     described = [_row(node, document, wanted, HEAD_COLUMNS) for node in headers]
     if joined.match is None and rows and len(described) != 1:
         raise Unreadable("headers", count=len(described))
+    alone = document.mapped.halves and joined.match is not None
     items: dict[str, list[Row]] = {}
     keys = [_key(node, joined.key, row, document) for node, row in zip(headers, described, strict=True)]
     for node in rows:
         row = _row(node, document, wanted, ITEM_COLUMNS)
         key = keys[0] if joined.match is None else _first(node, joined.match, document)
-        if key not in keys:
+        if key in keys:
+            items.setdefault(key, []).append(row)
+        elif alone and key:
+            yield Record(_numbered(node, row, key, joined, document), (row,))
+        else:
             raise Unreadable("no_header", row.place, number=key[:80])
-        items.setdefault(key, []).append(row)
     for key, head in zip(keys, described, strict=True):
         yield Record(head, tuple(items.get(key, ())))
 
 
 def _key(node: Node, key: Path | None, row: Row, document: _Document) -> str:
     return row.values.get("number", "") if key is None else _first(node, key, document)
+
+
+def _numbered(node: Node, row: Row, number: str, joined: Headers, document: _Document) -> Row:
+    """Return what an item says of an ECN that is described elsewhere: its number."""
+    assert joined.match is not None
+    return Row(row.place, {"number": number}, Elements({"number": document.values(node, joined.match)[0][1]}))
 
 
 def _first(node: Node, path: Path, document: _Document) -> str:
