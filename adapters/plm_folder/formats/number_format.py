@@ -21,6 +21,7 @@ BUILT_IN = {  # ECMA-376 part 1, 18.8.30: the formats that a workbook uses witho
 _LITERAL = re.compile(r'"([^"]*)"|\\(.)|([- ()/:+$€£¥])')
 _DIGITS = re.compile(r"([#0?,]+)(?:\.([0#?]+))?")
 _BRACKET = re.compile(r"\[(?!h+\]|m+\]|s+\])[^\]]*\]", re.IGNORECASE)
+_HARMLESS = re.compile(r"\[(?:black|blue|cyan|green|magenta|red|white|yellow|color\s*\d+|\$-[^\]]*)\]", re.IGNORECASE)
 _PADDING = re.compile(r"_.|\*.")
 _QUOTED = re.compile(r'"[^"]*"|\\.')
 _MOST_DIGITS = 15
@@ -70,7 +71,10 @@ def shown(value: str, code: str) -> tuple[str, str]:
 
 
 def _formatted(number: Decimal, plain: str, code: str) -> tuple[str, str]:
-    section = _PADDING.sub("", _BRACKET.sub("", code.partition(";")[0])).strip()
+    section, several, _ = _HARMLESS.sub("", code).partition(";")
+    if "[" in section or (several and number <= 0):
+        return plain, FORMAT  # conditions, Chinese numerals, sections of their own for what is not above nothing
+    section = _PADDING.sub("", section).strip()
     text, at, used = "", 0, False
     while at < len(section):
         if literal := _LITERAL.match(section, at):
