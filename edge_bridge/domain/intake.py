@@ -16,7 +16,7 @@ from edge_bridge.domain.intake_cards import IntakeCards
 from edge_bridge.domain.register import Register
 from edge_bridge.domain.routing import Demand, Unrouted, route
 from edge_bridge.domain.signal import EcnNotice, FileRejected, ScanDone
-from edge_bridge.domain.state import FileMemory, register_key
+from edge_bridge.domain.state import IN_DOUBT, FileMemory, register_key
 from edge_bridge.domain.told import ecn_data
 from edge_bridge.domain.watch import Watch
 
@@ -51,10 +51,10 @@ class Intake:
             if draft.status is not None:
                 self._apply(draft, notice, watched)
         unknown = {d.number: d.status_word for d in notice.ecns if d.status is None}
-        doubtful = tuple(d.number for d in notice.ecns if any(item.doubt for item in d.items))
-        if again is None or first_read or (unknown, doubtful) != (again.unknown, again.doubtful):
+        unsettled = {d.number: IN_DOUBT for d in notice.ecns if any(item.doubt for item in d.items)} | unknown
+        if again is None or first_read or unsettled != again.unknown:
             at = notice.at if again is None else again.at
-            memory = FileMemory(notice.source, notice.file, notice.sha256, at, unknown, doubtful=doubtful)
+            memory = FileMemory(notice.source, notice.file, notice.sha256, at, unsettled)
             self._books.state.file[memory_key] = memory
         if first_read:
             self._cards.words_unknown(notice.source, unknown, notice.file)
@@ -122,8 +122,7 @@ class Intake:
         """Tell whether an ECN of a known file was waiting to be understood, and nothing newer has come in meanwhile."""
         held = self._books.state.ecn.get(draft.number)
         newer = held is not None and held.arrived.since(memory.at) > 0
-        waiting = bool(memory.rejected) or draft.number in memory.unknown or draft.number in memory.doubtful
-        return draft.status is not None and waiting and not newer
+        return draft.status is not None and (bool(memory.rejected) or draft.number in memory.unknown) and not newer
 
     def _watched(self, source: str, again: FileMemory | None) -> bool:
         """Tell whether a file came after its source's first scan; one understood only now came when it came first."""

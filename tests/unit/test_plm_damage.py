@@ -13,6 +13,7 @@ from adapters.plm_folder.formats.number_format import date_text, shown
 from edge_bridge.cards.reasons import told
 from edge_bridge.domain.ecn import EcnDraft, Item, Status
 from edge_bridge.domain.routing import route
+from edge_bridge.domain.signal import ScanDone
 from tests.unit.domain_plant import Shop, draft, kinds, plant, types
 
 
@@ -156,3 +157,13 @@ def test_a_value_said_to_be_right_is_taken_in_without_a_new_export() -> None:
     assert "obligation.verdict" in told_now
     assert "card.cleared" in told_now
     assert shop.notice(sound, file="a.csv", sha256="a") == []
+
+
+def test_a_doubt_in_a_first_scan_is_no_unknown_word() -> None:
+    """When the first scan ends, its cards are told: the item leads nowhere, and every status was understood."""
+    shop = Shop(scanned=False)
+    sound = draft("EC-1", "1E5")
+    doubtful = replace(sound, items=(replace(sound.items[0], doubt=damage.told("version", "1E5", damage.SCIENTIFIC)),))
+    shop.notice(doubtful, file="a.csv", sha256="a")
+    shop.send(ScanDone("plm", shop.now))
+    assert kinds(shop.events) == ["unrouted"]
