@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -39,10 +40,12 @@ async def watching(folder: Path, clock: ManualClock) -> AsyncIterator[list[PlmRe
             await asyncio.wait({task})
 
 
-def put(folder: Path, name: str, text: str) -> None:
-    """Write beside the folder and move in, as a careful PLM does."""
+def put(folder: Path, name: str, text: str, *, age: int = 0) -> None:
+    """Write beside the folder and move in, as a careful PLM does. age: seconds since it was written."""
     aside = folder.parent / name
     aside.write_text(text)
+    written = aside.stat().st_mtime - age
+    os.utime(aside, (written, written))
     aside.rename(folder / name)
 
 
@@ -91,12 +94,13 @@ async def test_a_restart_joins_the_same(tmp_path: Path) -> None:
     """The files still lie there: the same notice comes again, so that the core knows it; an orphan is in the first scan."""
     folder, clock = tmp_path / "plm", ManualClock()
     folder.mkdir()
-    for name, text in (("P.csv", ITEMS), ("H.csv", HEADER), ("Z.csv", HEADER.replace("EC-1", "EC-2"))):
-        put(folder, name, text)
+    texts = {"P.csv": ITEMS, "H.csv": HEADER, "Z.csv": HEADER.replace("EC-1", "EC-2")}
+    for age, (name, text) in enumerate(texts.items()):
+        put(folder, name, text, age=10**9 - age)
     seen = []
     for _ in range(2):
         async with watching(folder, clock) as reports:
-            await later(clock, reports, 3)
+            await until(lambda found=reports: len(found) >= 3, what="the first scan")  # type: ignore[misc]
             assert [type(one) for one in reports] == [EcnNotice, EcnNotice, ScanDone]
             seen.append([(one.file, one.sha256, one.ecns) for one in reports if isinstance(one, EcnNotice)])
     assert seen[0] == seen[1]
