@@ -87,10 +87,9 @@ def _without_last_line(text: str, expected: str | None) -> str:
     """Take away the line that ends every complete file. Raises Unreadable when it is not there."""
     if expected is None:
         return text
-    before, last = text.rstrip(), ""
-    for ending in ("\n", "\r"):
-        if (at := before.rfind(ending)) >= 0 and len(before) - at - 1 < (len(last) or len(before)):
-            last = before[at + 1 :]
+    before = text.rstrip()
+    at = max(before.rfind("\n"), before.rfind("\r")) + 1
+    last = before[at:]
     if not last or not fnmatchcase(last.strip().casefold(), expected.strip().casefold()):
         raise Unreadable("no_end", "last line", expected=expected)
-    return before[: len(before) - len(last)]
+    return before[:at]
