@@ -75,11 +75,11 @@ def _gather(records: Sequence[Record], reading: Reading) -> dict[str, _Gathered]
     for record in records:
         for row in (record.head, *record.items):
             _check_text(row)
-        number = _number(record.head, reading)
+        number = _number(record.head, reading, widths)
         ecn = gathered.setdefault(number, _Gathered())
         _take_head(ecn, number, record.head, reading)
         for row in record.items:
-            item = _item(row, record.head, reading, widths)
+            item = _item(row, reading, widths)
             ecn.items.setdefault(replace(item, row="", doubt=""), (item, row))  # the same change twice is one change
     if not gathered:
         raise Unreadable("no_rows")
@@ -99,12 +99,15 @@ def _check_text(row: Row) -> None:
             raise Unreadable("control", row.place, character=f"U+{ord(found[0]):04X}", field=f"`{column}`")
 
 
-def _number(row: Row, reading: Reading) -> str:
+def _number(row: Row, reading: Reading, widths: Mapping[str, int]) -> str:
+    """Return the number. One in doubt rejects the file: two ECNs may have become one, and a withdrawal would miss its own."""
     number = row.values.get("number") or reading.defaults.get("number", "")
     if not number:
         raise Unreadable("number", row.place)
     if "\n" in number or "\r" in number:
         raise Unreadable("line_break", row.place)
+    if reason := _damage(row, "number", reading, widths):
+        raise Unreadable("damaged_number", row.place, value=number[:40], reason=reason, chinese=damage.REASONS[reason])
     return number
 
 
@@ -126,7 +129,7 @@ def _take_head(ecn: _Gathered, number: str, row: Row, reading: Reading) -> None:
             )
 
 
-def _item(row: Row, head: Row, reading: Reading, widths: Mapping[str, int]) -> Item:
+def _item(row: Row, reading: Reading, widths: Mapping[str, int]) -> Item:
     values = _item_values(row, reading)
     digest = values.get("sha256")
     if digest is not None:
@@ -142,7 +145,7 @@ def _item(row: Row, head: Row, reading: Reading, widths: Mapping[str, int]) -> I
         sha256=digest,
         machines=several(values.get("machines", "")),
         row=row.place,
-        doubt=_doubt(row, head, reading, widths),
+        doubt=_doubt(row, reading, widths),
     )
 
 
@@ -154,21 +157,22 @@ def _item_values(row: Row, reading: Reading) -> dict[str, str]:
     return {column: value for column, value in reading.defaults.items() if column in ITEM_COLUMNS} | values
 
 
-def _doubt(row: Row, head: Row, reading: Reading, widths: Mapping[str, int]) -> str:
+def _doubt(row: Row, reading: Reading, widths: Mapping[str, int]) -> str:
     """Return why this item cannot be what was meant, or nothing."""
     for column in damage.IDENTITY:
-        stated = head if column == "number" else row
-        value = stated.values.get(column)
-        if value is None or column in reading.as_written:
-            continue
-        reason = stated.doubts.get(column, "")
-        if not reason and reading.from_spreadsheet:
-            reason = damage.looks(value)
-        if not reason and damage.too_short(value, widths.get(column)):
-            reason = damage.ZEROS
-        if reason:
-            return damage.told(column, value, reason)
+        if column != "number" and (reason := _damage(row, column, reading, widths)):
+            return damage.told(column, row.values[column], reason)
     return ""
+
+
+def _damage(row: Row, column: str, reading: Reading, widths: Mapping[str, int]) -> str:
+    value = row.values.get(column)
+    if value is None or column in reading.as_written:
+        return ""
+    reason = row.doubts.get(column, "")
+    if not reason and reading.from_spreadsheet:
+        reason = damage.looks(value)
+    return reason or (damage.ZEROS if damage.too_short(value, widths.get(column)) else "")
 
 
 def _item_traces(row: Row, reading: Reading) -> dict[str, Trace]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from adapters.plm_folder.formats.fixed_width import Span
 from adapters.plm_folder.formats.xml_path import Path, parse_path
@@ -78,23 +78,17 @@ class JoinOptions(Options):
     )
 
 
-class Position(Options):
-    """Characters of a line, counted from 1: `13-22`, or `23-` to its end."""
+def _position(text: str) -> str:
+    span_of(text)
+    return text
 
-    first: int = Field(ge=1)
-    last: int | None = None
 
-    @model_validator(mode="before")
-    @classmethod
-    def _from_text(cls, given: Any) -> Any:
-        if not isinstance(given, str):
-            return given
-        found = _POSITION.fullmatch(given.strip())
-        if found is None or (found[2] and int(found[2]) < int(found[1])):
-            raise ValueError("says no characters of a line → such as 13-22, or 23- to the end of the line")
-        return {"first": int(found[1]), "last": int(found[2]) if found[2] else None}
+def span_of(text: str) -> Span:
+    """Return the characters of a line that `13-22` or `23-` means, from 0, as a slice. Raises ValueError."""
+    found = _POSITION.fullmatch(text.strip())
+    if found is None or int(found[1]) < 1 or (found[2] and int(found[2]) < int(found[1])):
+        raise ValueError("says no characters of a line → such as 13-22, or 23- to the end of the line")
+    return int(found[1]) - 1, int(found[2]) if found[2] else None
 
-    @property
-    def span(self) -> Span:
-        """The same from 0, as a slice."""
-        return self.first - 1, self.last
+
+Position = Annotated[str, AfterValidator(_position)]

@@ -19,7 +19,7 @@ from adapters.plm_folder.draft import Reading
 from adapters.plm_folder.formats.fixed_width import Widths
 from adapters.plm_folder.formats.xml_path import parse_path
 from adapters.plm_folder.formats.xml_reader import Mapped
-from adapters.plm_folder.layout_options import JoinOptions, Names, Position, XmlOptions
+from adapters.plm_folder.layout_options import JoinOptions, Names, Position, XmlOptions, span_of
 from edge_bridge.domain.ecn import Status
 from edge_bridge.options import FilePath, SourceOptions, one_or_more
 
@@ -166,7 +166,7 @@ class PlmFolderOptions(SourceOptions):
     @property
     def widths(self) -> Widths:
         """How lines of fixed width are cut."""
-        positions = {str(column): position.span for column, position in self.positions.items()}
+        positions = {str(column): span_of(position) for column, position in self.positions.items()}
         return Widths(positions, self.header_row, self.width == "display")
 
     def reading(self, form: str) -> Reading:

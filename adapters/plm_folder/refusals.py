@@ -106,6 +106,12 @@ REFUSALS: dict[str, tuple[str, str, str, str]] = {
         "有多个工作表像是变更单列表：{found}",
         "请指定：`sheet: [名称, …]`",
     ),
+    "damaged_number": (
+        "the ECN number {value!r} is not what was typed: {reason}",
+        "make the column text and export again; if it is right, `as_written: [number]`",
+        "变更单号 {value!r} 不是原来的内容：{chinese}",
+        "请将该列设为文本后重新导出；若内容无误，请设置 `as_written: [number]`",
+    ),
     "formula": (
         "the formula of `{column}` failed: {value}",
         "mend it in the spreadsheet, or put the value itself there",

@@ -220,6 +220,8 @@ def test_every_reason_is_told_in_both_languages() -> None:
         "root",
         "sheet",
         "minutes",
+        "reason",
+        "chinese",
     )
     for kind in Unreadable.kinds():
         refusal = Unreadable(kind, "line 1", **dict.fromkeys((*facts, "other", "place", "limit"), "x"))
