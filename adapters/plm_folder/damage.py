@@ -61,10 +61,9 @@ def widths(rows: Iterable[Mapping[str, str]], configured: Mapping[str, int]) -> 
     """
     seen: dict[str, set[int]] = {column: set() for column in IDENTITY}
     for values in rows:
-        for column, found in seen.items():
-            value = values.get(column, "")
-            if value[:1] == "0" and len(value) > 1 and _DIGITS.fullmatch(value):
-                found.add(len(value))
+        for column, value in values.items():
+            if value[:1] == "0" and column in seen and len(value) > 1 and _DIGITS.fullmatch(value):
+                seen[column].add(len(value))
     shown = {column: found.pop() for column, found in seen.items() if len(found) == 1}
     return shown | dict(configured)
 

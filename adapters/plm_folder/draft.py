@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 from adapters.plm_folder import damage
@@ -18,6 +18,8 @@ from edge_bridge.ports import Trace, TracedEcn
 _SEPARATORS = re.compile(r"[,;、，；\r\n]+")
 _NOT_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_OF_ITEMS = frozenset(ITEM_COLUMNS)
+_COMPARED = frozenset(damage.IDENTITY) - {"number"}
 _FROM_SETTINGS = "defaults"
 
 
@@ -43,7 +45,7 @@ class _Gathered:
     """One ECN while its rows come in: each field with the row it came from."""
 
     fields: dict[str, tuple[str, Row]] = field(default_factory=dict)
-    items: dict[Item, tuple[Item, Row]] = field(default_factory=dict)
+    items: dict[object, tuple[Item, Row]] = field(default_factory=dict)
 
 
 def drafts(records: Sequence[Record], reading: Reading) -> tuple[EcnDraft, ...]:
@@ -73,14 +75,15 @@ def _gather(records: Sequence[Record], reading: Reading) -> dict[str, _Gathered]
     gathered: dict[str, _Gathered] = {}
     widths = _widths(records, reading)
     for record in records:
-        for row in (record.head, *record.items):
+        for row in record.items if record.items and record.items[0] is record.head else (record.head, *record.items):
             _check_text(row)
         number = _number(record.head, reading, widths)
         ecn = gathered.setdefault(number, _Gathered())
         _take_head(ecn, number, record.head, reading)
         for row in record.items:
             item = _item(row, reading, widths)
-            ecn.items.setdefault(replace(item, row="", doubt=""), (item, row))  # the same change twice is one change
+            change = (item.part, item.drawing, item.revision, item.program, item.version, item.sha256, item.machines)
+            ecn.items.setdefault(change, (item, row))  # the same change twice is one change
     if not gathered:
         raise Unreadable("no_rows")
     return gathered
@@ -151,17 +154,19 @@ def _item(row: Row, reading: Reading, widths: Mapping[str, int]) -> Item:
 
 def _item_values(row: Row, reading: Reading) -> dict[str, str]:
     """Return an item's values; the site's own for what is empty, where the row states an item at all."""
-    values = {column: value for column in ITEM_COLUMNS if (value := row.values.get(column))}
-    if not values:
+    values = {column: value for column, value in row.values.items() if column in _OF_ITEMS}
+    if not values or not reading.defaults:
         return values
-    return {column: value for column, value in reading.defaults.items() if column in ITEM_COLUMNS} | values
+    return {column: value for column, value in reading.defaults.items() if column in _OF_ITEMS} | values
 
 
 def _doubt(row: Row, reading: Reading, widths: Mapping[str, int]) -> str:
     """Return why this item cannot be what was meant, or nothing."""
-    for column in damage.IDENTITY:
-        if column != "number" and (reason := _damage(row, column, reading, widths)):
-            return damage.told(column, row.values[column], reason)
+    if not (reading.from_spreadsheet or row.doubts or widths):
+        return ""
+    for column, value in row.values.items():
+        if column in _COMPARED and (reason := _damage(row, column, reading, widths)):
+            return damage.told(column, value, reason)
     return ""
 
 
