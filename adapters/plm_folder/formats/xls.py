@@ -10,7 +10,7 @@ from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, Pass
 from adapters.plm_folder.formats import ole
 from adapters.plm_folder.formats.biff import Globals, Numbers, read_globals, read_numbers
 from adapters.plm_folder.formats.sheets import MOST_CELLS, Cell, Sheet
-from adapters.plm_folder.formats.xlsx import number_cell
+from adapters.plm_folder.formats.xlsx_cells import number_cell
 from adapters.plm_folder.unreadable import Unreadable
 
 
