@@ -1,1 +1,1 @@
-"""ECNs from a folder of CSV or JSON files that a PLM exports."""
+"""ECNs from a folder of files that a PLM exports: CSV, fixed-width text, JSON, XML, XLSX, XLS."""

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, ClassVar, Literal
 
 import structlog
 
 from adapters.plm_folder.folder import Folder
+from adapters.plm_folder.halves import Halves
+from adapters.plm_folder.joining import joined
 from adapters.plm_folder.options import PlmFolderOptions
-from adapters.plm_folder.reading import read_file
+from adapters.plm_folder.reading import read_file, trace_file
 from adapters.plm_folder.session import TICK_SECONDS, PlmReport, Session
 from adapters.plm_folder.unreadable import Unreadable
 from adapters.plm_folder.watch import inotify, is_network
@@ -20,7 +22,7 @@ from edge_bridge.blocking import BlockingCalls
 from edge_bridge.domain.ecn import EcnDraft
 from edge_bridge.errors import AdapterError, ConfigError
 from edge_bridge.options import read_options
-from edge_bridge.ports import Clock
+from edge_bridge.ports import Clock, TracedEcn
 
 _CONNECT_TIMEOUT = 5.0  # seconds
 
@@ -49,8 +51,14 @@ class PlmFolderAdapter:
         try:
             return read_file(data, self.options)
         except Unreadable as error:
-            place = f"{name}: {error.where}" if error.where else name
-            raise AdapterError(f"{place}: {error.what}", error.hint) from error
+            raise _refused(name, error) from error
+
+    def trace(self, name: str, data: bytes) -> tuple[TracedEcn, ...]:
+        """Return the ECNs of a file with the origin of every field. Raises AdapterError with the place and the fix."""
+        try:
+            return trace_file(data, self.options)
+        except Unreadable as error:
+            raise _refused(name, error) from error
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[AsyncIterator[PlmReport]]:
@@ -62,7 +70,7 @@ class PlmFolderAdapter:
             session = self._polled(folder) if polling else self._watched(folder, stack)
             await session.start()  # after the watch was set: what arrives in between is seen twice, never missed
             await stack.enter_async_context(_ticking(session, self._clock))
-            yield session
+            yield await stack.enter_async_context(self._joined(session)) if self.options.join else session
 
     def _polled(self, folder: Folder) -> Session:
         return Session(self.name, self.options, folder, self._clock, self._calls, polling=True)
@@ -78,10 +86,19 @@ class PlmFolderAdapter:
             return self._polled(folder)
         return session
 
+    def _joined(self, session: Session) -> AbstractAsyncContextManager[AsyncIterator[PlmReport]]:
+        assert self.options.join is not None
+        return joined(session, Halves(self.name, self.options.join.timeout), self._clock, self.name)
+
     def _must_poll(self) -> bool:
         if self.options.watch == "auto":
             return is_network(self.options.path)
         return self.options.watch == "poll"
+
+
+def _refused(name: str, error: Unreadable) -> AdapterError:
+    place = f"{name}: {error.where}" if error.where else name
+    return AdapterError(f"{place}: {error.what}", error.hint)
 
 
 @asynccontextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Literal, get_args
@@ -50,13 +51,26 @@ def usual_names() -> Mapping[str, tuple[str, ...]]:
     return {column: tuple(section[column]) for column in COLUMNS}
 
 
-def familiar(headers: Iterable[str], configured: Mapping[str, Sequence[str]]) -> int:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a site says about its columns: the configured headers, and the columns that its files do without."""
+
+    configured: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    without: frozenset[str] = frozenset()
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """The columns that must be there."""
+        return tuple(column for column in REQUIRED if column not in self.without)
+
+
+def familiar(headers: Iterable[str], wanted: Wanted) -> int:
     """Return how many headers have a name that some column may have: how likely a line is the header."""
-    names = {plain(name) for names in (usual_names(), configured) for some in names.values() for name in some}
-    return sum(plain(header) in names for header in headers)
+    known = _known(wanted)
+    return sum(plain(header) in known for header in headers)
 
 
-def find(headers: Sequence[str], configured: Mapping[str, Sequence[str]]) -> dict[str, str]:
+def find(headers: Sequence[str], wanted: Wanted) -> dict[str, str]:
     """Return {column: header}. A configured column has no usual names; a configured header serves no other column.
 
     Raises Unreadable when a header in use is there twice.
@@ -64,14 +78,14 @@ def find(headers: Sequence[str], configured: Mapping[str, Sequence[str]]) -> dic
     present: dict[str, list[str]] = {}
     for header in headers:
         present.setdefault(plain(header), []).append(header)
-    claimed = {plain(name) for names in configured.values() for name in names}
+    claimed = {plain(name) for names in wanted.configured.values() for name in names}
     found: dict[str, str] = {}
     for column in COLUMNS:
-        names = configured.get(column)
-        wanted = (
+        names = wanted.configured.get(column)
+        candidates = (
             [plain(n) for n in names] if names else [p for n in usual_names()[column] if (p := plain(n)) not in claimed]
         )
-        match = next((present[name] for name in wanted if name in present), None)
+        match = next((present[name] for name in candidates if name in present), None)
         if match is None:
             continue
         if len(match) > 1:
@@ -80,9 +94,18 @@ def find(headers: Sequence[str], configured: Mapping[str, Sequence[str]]) -> dic
     return found
 
 
-def require(found: Iterable[str], headers: Iterable[str], where: str) -> None:
+def require(found: Iterable[str], headers: Iterable[str], where: str, wanted: Wanted) -> None:
     """Raise Unreadable that names the column an ECN cannot do without, and the headers that are there."""
-    for column in REQUIRED:
+    for column in wanted.required:
         if column not in found:
             shown = [header.strip()[:60] for header in headers if header.strip()][:_MOST_SHOWN]
             raise Unreadable("column", where, column=column, found=", ".join(shown) or "none")
+
+
+def _known(wanted: Wanted) -> frozenset[str]:
+    return _usual() | {plain(name) for names in wanted.configured.values() for name in names}
+
+
+@cache
+def _usual() -> frozenset[str]:
+    return frozenset(plain(name) for names in usual_names().values() for name in names)

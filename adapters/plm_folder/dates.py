@@ -15,6 +15,7 @@ _YEAR_FIRST = re.compile(
     r"(?:[T\s]+(\d{1,2})[:时](\d{2})(?:[:分](\d{2})(?:[.,]\d+)?秒?|分)?)?",
     re.ASCII,
 )
+EPOCHS = {"epoch": 1, "epoch_ms": 1000}  # words beside strptime's formats: seconds, or ms, since 1970 in UTC
 _TIME_DIRECTIVES = re.compile(r"%[-#]?[HIXcTR]")
 
 
@@ -48,12 +49,26 @@ def _iso(word: str) -> tuple[datetime, TimeQuality] | None:
 
 def _formatted(word: str, formats: Sequence[str]) -> tuple[datetime, TimeQuality] | None:
     for form in formats:
+        if form in EPOCHS:
+            if (counted := _counted(word, EPOCHS[form])) is not None:
+                return counted, TimeQuality.INSTANT
+            continue
         try:
             moment = datetime.strptime(word, form)
         except ValueError:
             continue
         return moment, TimeQuality.INSTANT if _TIME_DIRECTIVES.search(form) else TimeQuality.DAY
     return None
+
+
+def _counted(word: str, parts: int) -> datetime | None:
+    """Read seconds, or parts of them, since 1970. Fewer than nine digits are a date, not a count."""
+    if not (word.isascii() and word.isdigit() and 9 <= len(word) <= 14):
+        return None
+    try:
+        return datetime.fromtimestamp(int(word) / parts, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _year_first(word: str) -> tuple[datetime, TimeQuality] | None:

@@ -3,42 +3,91 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from fnmatch import translate
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
-from adapters.plm_folder.columns import Column
+from adapters.plm_folder import presets
+from adapters.plm_folder.columns import Column, Wanted
+from adapters.plm_folder.dates import EPOCHS
+from adapters.plm_folder.draft import Reading
+from adapters.plm_folder.formats.fixed_width import Widths
+from adapters.plm_folder.formats.xml_path import parse_path
+from adapters.plm_folder.formats.xml_reader import Mapped
+from adapters.plm_folder.layout_options import JoinOptions, Names, Position, XmlOptions, span_of
 from edge_bridge.domain.ecn import Status
 from edge_bridge.options import FilePath, SourceOptions, one_or_more
 
-Names = Annotated[tuple[str, ...], BeforeValidator(one_or_more), Field(min_length=1)]
+Format = Literal["csv", "text", "json", "xml", "xlsx", "xls", "auto"]
+ENDINGS: Mapping[str, tuple[str, ...]] = {
+    "csv": ("csv",),
+    "text": ("txt",),
+    "json": ("json",),
+    "xml": ("xml",),
+    "xlsx": ("xlsx", "xlsm"),
+    "xls": ("xls",),
+    "auto": ("csv", "json", "xml", "xlsx", "xlsm", "xls"),
+}
+SPREADSHEETS = frozenset({"csv", "xlsx", "xls"})
 
 
 class PlmFolderOptions(SourceOptions):
-    """A folder into which a PLM exports ECNs as CSV or JSON."""
+    """A folder into which a PLM exports ECNs."""
 
     path: FilePath = Field(description="the folder; its sub-folders are not looked into")
-    format: Literal["csv", "json"] = Field("csv", description="how the files are written")
-    pattern: str | None = Field(None, description="which files count; default *.csv or *.json, case does not matter")
+    preset: str | None = Field(None, description="a PLM whose exports are known; every setting here has the last word")
+    format: Format = Field("csv", description="how the files are written; auto: by their content")
+    pattern: str | None = Field(None, description="which files count; default *.csv and so on, case does not matter")
     watch: Literal["auto", "inotify", "poll"] = Field(
         "auto", description="auto: inotify on a local disk, polling on a network share"
     )
-    encoding: Literal["auto", "utf-8", "gb18030", "cp1252"] = Field(
-        "auto", description="auto: byte order mark, then UTF-8, then GB18030"
-    )
+    encoding: Literal[
+        "auto", "utf-8", "gb18030", "gbk", "big5", "shift_jis", "euc_kr", "cp1250", "cp1251", "cp1252"
+    ] = Field("auto", description="auto: byte order mark, what XML declares, then UTF-8, then GB18030")
     columns: dict[Column, Names] = Field(
-        default_factory=dict, description="column → its header in the file, or several"
+        default_factory=dict, description="column → its header in the file, or several; in XML its path"
     )
+    xml: XmlOptions | None = Field(
+        None, description="where ECNs and items are in an XML document", validate_default=True
+    )
+    sheet: Names | tuple[()] = Field((), description="the sheets of a workbook that count; default: the one that fits")
+    header_row: int | None = Field(None, description="the line or row of the header; default: found", ge=1, le=1000)
+    positions: dict[Column, Position] = Field(
+        default_factory=dict, description="column → characters of a line of fixed-width text"
+    )
+    width: Literal["characters", "display"] = Field(
+        "characters", description="display: a Chinese character takes two places of fixed-width text"
+    )
+    last_line: str | None = Field(None, description="how a complete text file ends, such as END*")
     status: dict[Status, Names] = Field(default_factory=dict, description="canonical status → the site's words for it")
-    date_formats: Names | tuple[()] = Field((), description="strptime formats, tried after ISO 8601")
+    date_formats: Names | tuple[()] = Field((), description="strptime formats, epoch or epoch_ms; tried after ISO 8601")
+    defaults: dict[Column, str] = Field(default_factory=dict, description="column → its value where the file says none")
+    as_written: Annotated[tuple[Column, ...], BeforeValidator(one_or_more)] = Field(
+        (), description="columns whose values are right even where a spreadsheet seems to have changed them"
+    )
+    digits: dict[Column, int] = Field(default_factory=dict, description="column → how many digits its numbers have")
+    join: JoinOptions | None = Field(None, description="ECNs in one file and their items in another")
     quarantine: FilePath | None = Field(
         None, description="where copies of unreadable files go; default: in the store's folder"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _over_its_preset(cls, given: Any) -> Any:
+        return presets.under(given) if isinstance(given, Mapping) else given
+
+    @field_validator("preset")
+    @classmethod
+    def _known_preset(cls, name: str | None) -> str | None:
+        known = presets.names()
+        if name is not None and name not in known:
+            raise ValueError(f"no preset {name!r} → known here: {', '.join(known)}")
+        return name
 
     @field_validator("pattern")
     @classmethod
@@ -49,9 +98,23 @@ class PlmFolderOptions(SourceOptions):
 
     @field_validator("columns")
     @classmethod
-    def _each_header_once(cls, columns: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-        _refuse_twice(columns, "header")
+    def _as_the_format_wants_them(
+        cls, columns: dict[str, tuple[str, ...]], info: ValidationInfo
+    ) -> dict[str, tuple[str, ...]]:
+        if info.data.get("format") == "xml":
+            for paths in columns.values():
+                for path in paths:
+                    parse_path(path)
+        elif info.data.get("format") != "auto":
+            _refuse_twice(columns, "header")
         return columns
+
+    @field_validator("xml")
+    @classmethod
+    def _rows_are_said(cls, xml: XmlOptions | None, info: ValidationInfo) -> XmlOptions | None:
+        if xml is None and info.data.get("format") == "xml":
+            raise ValueError("`xml` is missing → say which elements are rows: `xml: {rows: /Export/Item}`")
+        return xml
 
     @field_validator("status")
     @classmethod
@@ -63,6 +126,8 @@ class PlmFolderOptions(SourceOptions):
     @classmethod
     def _known_directives(cls, formats: tuple[str, ...]) -> tuple[str, ...]:
         for form in formats:
+            if form in EPOCHS:
+                continue
             if not re.search("%[YyGcxD]", form):
                 raise ValueError(f"{form!r} has no year (%Y)")
             try:
@@ -75,12 +140,46 @@ class PlmFolderOptions(SourceOptions):
     @cached_property
     def file_name(self) -> re.Pattern[str]:
         """What a file's name must match."""
-        return re.compile(translate(self.pattern or f"*.{self.format}"), re.IGNORECASE)
+        patterns = [self.pattern] if self.pattern else [f"*.{ending}" for ending in ENDINGS[self.format]]
+        return re.compile("|".join(map(translate, patterns)), re.IGNORECASE)
+
+    @cached_property
+    def wanted(self) -> Wanted:
+        """The configured headers, and the columns that a file may do without.
+
+        A default does not stand in for a header that is configured and not there: the PLM may have renamed it, and every
+        withdrawn ECN would read as released. XML states its values one by one, and says nothing of what it might state.
+        """
+        without = {column for column in self.defaults if column not in self.columns or self.xml is not None}
+        if self.join:
+            without.add("status")
+        return Wanted({str(c): names for c, names in self.columns.items()}, frozenset(map(str, without)))
+
+    @cached_property
+    def mapped(self) -> Mapped | None:
+        """The XML paths, parsed."""
+        if self.xml is None:
+            return None
+        columns = {str(column): tuple(map(parse_path, paths)) for column, paths in self.columns.items()}
+        return Mapped(self.xml.paths, columns, self.xml.headers, halves=self.join is not None)
 
     @property
-    def headers(self) -> Mapping[str, Sequence[str]]:
-        """The configured headers by column."""
-        return {str(column): names for column, names in self.columns.items()}
+    def widths(self) -> Widths:
+        """How lines of fixed width are cut."""
+        positions = {str(column): span_of(position) for column, position in self.positions.items()}
+        return Widths(positions, self.header_row, self.width == "display")
+
+    def reading(self, form: str) -> Reading:
+        """Return how values are understood in a file of this format."""
+        return Reading(
+            words=self.words,
+            date_formats=self.date_formats,
+            zone=self.zone,
+            defaults={str(column): value.strip() for column, value in self.defaults.items() if value.strip()},
+            from_spreadsheet=form in SPREADSHEETS,
+            as_written=frozenset(map(str, self.as_written)),
+            digits={str(column): count for column, count in self.digits.items()},
+        )
 
     @property
     def zone(self) -> ZoneInfo:
@@ -94,7 +193,7 @@ class PlmFolderOptions(SourceOptions):
         return known | {word.strip().casefold(): status for status, words in self.status.items() for word in words}
 
 
-def _refuse_twice(given: Mapping[str, tuple[str, ...]], what: str) -> None:
+def _refuse_twice(given: Mapping[Any, tuple[str, ...]], what: str) -> None:
     seen: dict[str, str] = {}
     for key, names in given.items():
         for name in names:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from adapters.plm_folder.refusals import REFUSALS
+
 _REASONS: dict[str, tuple[str, str, str, str]] = {
     # kind: (what is wrong, what to do, 问题, 处理)
     "empty": (
@@ -142,6 +144,7 @@ _REASONS: dict[str, tuple[str, str, str, str]] = {
         "最后一行尚无换行",
         "请等待：文件可能仍在写入",
     ),
+    **REFUSALS,
 }
 NEVER_BETTER = frozenset({"symlink", "not_regular", "too_large"})
 """Kinds that waiting cannot mend."""
@@ -155,8 +158,13 @@ class Unreadable(Exception):
         super().__init__(f"{where}: {what}" if where else what)
         self.kind = kind
         self.where = where
+        self.facts = facts
         self.what, self.hint = what, hint
         self.chinese, self.chinese_hint = chinese, chinese_hint
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Say how it is made again on the other side of a process."""
+        return _again, (self.kind, self.where, self.facts)
 
     @staticmethod
     def kinds() -> tuple[str, ...]:
@@ -167,3 +175,7 @@ class Unreadable(Exception):
     def reason(self) -> str:
         """What is wrong and what to do about it, in one line."""
         return f"{self.what} → {self.hint}"
+
+
+def _again(kind: str, where: str, facts: dict[str, object]) -> Unreadable:
+    return Unreadable(kind, where, **facts)

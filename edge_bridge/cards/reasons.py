@@ -38,6 +38,16 @@ UNROUTED = {  # what the routing says of an item that leads nowhere
     "no program named and no route gives one": "未写明程序，也没有路由给出程序",
     "no required version named and no route gives one": "未写明要求的版本，也没有路由给出版本",
     "unknown machine: ": "未知机床：",
+    "a spreadsheet wrote it in scientific notation": "被电子表格改写为科学计数法",
+    "a spreadsheet made a date of it": "被电子表格改写为日期",
+    "a spreadsheet formula failed": "电子表格公式出错",
+    "a spreadsheet cut it off in a column that was too narrow": "电子表格列宽不足，内容被截断",
+    "leading zeros seem to be lost": "前导零似乎已丢失",
+    "a spreadsheet keeps 15 digits of a number, the rest is lost": "电子表格只保留 15 位数字，其余已丢失",
+    "its cell is a number in a format that cannot be read as it is shown": "单元格的数字格式无法按显示内容读取",
+    "make the column text and export again, or list it under `as_written` if it is right": (
+        "请将该列设为文本后重新导出；若内容无误，请在 `as_written` 中列出该列"
+    ),
 }
 
 

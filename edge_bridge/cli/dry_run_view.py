@@ -138,7 +138,7 @@ def _lines(one: EcnRead, desk: Desk) -> Iterator[tuple[str, str, int]]:
         facts["row"] = desk.place(facts["row"])
         yield desk.words("ecn.item", machines=", ".join(item.machines) or "–", **facts), "", 4
         if reason := reasons.get(id(item)):
-            yield desk.words("ecn.unrouted", reason=desk.reason(reason)), "bold red", 6
+            yield desk.words("ecn.doubt" if item.doubt else "ecn.unrouted", reason=desk.reason(reason)), "bold red", 6
         for outlook in by_item[place]:
             yield _demand(outlook.demand, desk), "", 6
             yield _outlook(outlook, desk, held=one.same), STYLES[outlook.colour], 8

@@ -170,7 +170,8 @@ def _about(ecn: Ecn, desk: Desk) -> Iterator[tuple[str, str]]:
     for one in _unrouted(ecn, desk):
         part = one.item.part or one.item.program or "–"
         row = desk.place(one.item.row)
-        yield desk.words("explain.unrouted", row=row, part=part, reason=desk.reason(one.reason)), "bold red"
+        said = "explain.doubt" if one.item.doubt else "explain.unrouted"
+        yield desk.words(said, row=row, part=part, reason=desk.reason(one.reason)), "bold red"
 
 
 def _released(ecn: Ecn, desk: Desk) -> str:

@@ -27,7 +27,11 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One change inside an ECN, as the file says it; routes fill what is None. `row` is the line, cell or path it came from."""
+    """One change inside an ECN, as the file says it; routes fill what is None. `row` is the line, cell or path it came from.
+
+    doubt: why a value in it cannot be what was meant, such as a part number that a spreadsheet turned into 1.00E+05; such
+    an item leads to no machine until the file, or the source's settings, are put right.
+    """
 
     part: str | None = None
     drawing: str | None = None
@@ -37,6 +41,7 @@ class Item:
     sha256: str | None = None
     machines: tuple[str, ...] = ()
     row: str = ""
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +64,10 @@ class EcnDraft:
     def digest(self) -> str:
         """Return the content digest: number, status, dates, items; not the title, not the rows."""
         items = sorted(
-            json.dumps([i.part, i.drawing, i.revision, i.program, i.version, i.sha256, sorted(i.machines)])
+            json.dumps(
+                [i.part, i.drawing, i.revision, i.program, i.version, i.sha256, sorted(i.machines)]
+                + ([i.doubt] if i.doubt else [])
+            )
             for i in self.items
         )
         dates = [when and [when.utc, when.quality] for when in (self.released, self.effective_from)]

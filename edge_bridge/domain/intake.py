@@ -16,7 +16,7 @@ from edge_bridge.domain.intake_cards import IntakeCards
 from edge_bridge.domain.register import Register
 from edge_bridge.domain.routing import Demand, Unrouted, route
 from edge_bridge.domain.signal import EcnNotice, FileRejected, ScanDone
-from edge_bridge.domain.state import FileMemory, register_key
+from edge_bridge.domain.state import IN_DOUBT, FileMemory, register_key
 from edge_bridge.domain.told import ecn_data
 from edge_bridge.domain.watch import Watch
 
@@ -33,8 +33,8 @@ class Intake:
     def take(self, notice: EcnNotice) -> None:
         """Take a file in. What it says that is known already has no effect; the same bytes are not processed twice.
 
-        Only the ECNs whose status word nobody knew, and files that could not be read before, are looked at again when the
-        same bytes come again: the source's configuration was corrected.
+        Only the ECNs whose status word nobody knew or with a value in doubt, and files that could not be read before, are
+        looked at again when the same bytes come again: the source's configuration was corrected.
         """
         if notice.source not in self._books.plant.sources:
             return  # a last file of a source that was just removed
@@ -51,9 +51,10 @@ class Intake:
             if draft.status is not None:
                 self._apply(draft, notice, watched)
         unknown = {d.number: d.status_word for d in notice.ecns if d.status is None}
-        if again is None or first_read or unknown != again.unknown:
+        unsettled = {d.number: IN_DOUBT for d in notice.ecns if any(item.doubt for item in d.items)} | unknown
+        if again is None or first_read or unsettled != again.unknown:
             at = notice.at if again is None else again.at
-            memory = FileMemory(notice.source, notice.file, notice.sha256, at, unknown)
+            memory = FileMemory(notice.source, notice.file, notice.sha256, at, unsettled)
             self._books.state.file[memory_key] = memory
         if first_read:
             self._cards.words_unknown(notice.source, unknown, notice.file)

@@ -13,6 +13,7 @@ from edge_bridge.domain.event import EventType
 from edge_bridge.domain.instant import to_text
 from edge_bridge.domain.routing import Demand, Unrouted, route
 from edge_bridge.domain.signal import FileRejected
+from edge_bridge.domain.state import IN_DOUBT
 
 MOST_LISTED = 20
 
@@ -115,8 +116,8 @@ class IntakeCards:
         if lost:
             self._unrouted_card(source, list(dict.fromkeys(u.ecn for u in lost)), lost, cause)
         files = [memory for memory in books.state.file.values() if memory.source == source]
-        words = {number: word for memory in files for number, word in memory.unknown.items()}
-        self.words_unknown(source, words, next((m.file for m in files if m.unknown), ""))
+        words = {number: word for m in files for number, word in m.unknown.items() if word != IN_DOUBT}
+        self.words_unknown(source, words, next((m.file for m in files if words.keys() & m.unknown.keys()), ""))
         if rejected := [memory for memory in files if memory.rejected]:
             names = ", ".join(memory.file for memory in rejected[:MOST_LISTED])
             facts: Facts = {"file": names, "reason": rejected[0].rejected, "where": "", "count": len(rejected)}

@@ -67,6 +67,9 @@ def route(draft: EcnDraft, plant: Plant) -> tuple[list[Demand], list[Unrouted]]:
     if not draft.items:
         unrouted.append(Unrouted(draft.number, Item(), "it names no part, drawing or program"))
     for index, item in enumerate(draft.items):
+        if item.doubt:
+            unrouted.append(Unrouted(draft.number, item, item.doubt))
+            continue
         rules = [rule for rule in plant.routes if _matches(rule, draft, item)]
         machines, unknown = _machines(item, rules, plant)
         found = [demand for machine in machines for demand in _demands(draft, item, machine, rules, plant)]

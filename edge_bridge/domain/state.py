@@ -107,12 +107,15 @@ class SourceState:
     error: str = ""
 
 
+IN_DOUBT = " in doubt"  # no file states a word that begins with a blank
+
+
 @dataclass(frozen=True, slots=True)
 class FileMemory:
     """The last content processed under one path, so that it is not processed twice.
 
-    unknown: the site's word of each ECN in it whose status nobody knows; these alone are taken in again once the word is
-    known. rejected: why it could not be read at all.
+    unknown: the site's word of each ECN in it whose status nobody knows, IN_DOUBT for one with a value in doubt; these alone
+    are taken in again once the word is known, or the value said to be right. rejected: why it could not be read at all.
     """
 
     source: str

@@ -136,7 +136,7 @@ def test_the_plm_folder_loads(tmp_path: Path) -> None:
     """As it stands, with Chinese headers and words."""
     adapter = build(tmp_path, "plm", PLM)
     assert adapter.options.words["已发布"] is Status.RELEASED  # type: ignore[attr-defined]
-    assert adapter.options.headers["number"] == ("变更单号",)  # type: ignore[attr-defined]
+    assert adapter.options.columns["number"] == ("变更单号",)  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_bridge import cli, config
+from edge_bridge import cli, config, plugins, strict_yaml
 from edge_bridge.clock import SystemClock
 
 ROOT = Path(__file__).parents[2]
@@ -155,3 +155,17 @@ def test_no_placeholder_is_left() -> None:
     """Nothing that someone meant to fill in later."""
     unfinished = re.compile(r"\b(TODO|TBD|FIXME|XXX|lorem ipsum|example\.com)\b", re.IGNORECASE)
     assert [name(page) for page in PAGES if unfinished.search(page.read_text(encoding="utf-8"))] == []
+
+
+def test_every_plm_as_its_page_writes_it(tmp_path: Path) -> None:
+    """Each PLM's YAML in the how-to page is a configuration that loads, with a preset that is there."""
+    page = (ROOT / "docs/how-to/connect-a-plm.md").read_text(encoding="utf-8")
+    blocks = [block for language, block in FENCE.findall(page) if language == "yaml"]
+    assert len(blocks) >= 6
+    factory = plugins.find().factory("plm_folder")
+    for number, block in enumerate(blocks):
+        file = tmp_path / f"{number}.yaml"
+        file.write_text(textwrap.dedent(block), encoding="utf-8")
+        section = strict_yaml.load(file)
+        assert section.doubts == []
+        assert factory("plm", section, SystemClock()).options.model_dump()["preset"] == section["preset"]

@@ -53,7 +53,7 @@ def _date(when: When | None) -> str:
 
 
 def _item(item: Item) -> dict[str, Any]:
-    fields = ("part", "drawing", "revision", "program", "version", "sha256", "row")
+    fields = ("part", "drawing", "revision", "program", "version", "sha256", "row", "doubt")
     found: dict[str, Any] = {name: getattr(item, name) for name in fields} | {"machines": list(item.machines)}
     return {key: value for key, value in found.items() if value}
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,7 +53,7 @@ def adapter(**options: object) -> PlmFolderAdapter:
         ({"pattern": "sub/*.csv"}, "sub-folders"),
         ({"encoding": "latin"}, "encoding"),
         ({"timezone": "Shanghai"}, "time zone"),
-        ({"format": "xml"}, "format"),
+        ({"format": "pdf"}, "format"),
         ({"watch": "never"}, "watch"),
         ({"quarantine": "/mnt"}, "would land in `path`"),
         ({"pth": "x"}, "unknown key `pth`"),
@@ -77,7 +79,12 @@ def test_the_sample_is_a_valid_configuration_with_every_option() -> None:
     section = strict_yaml.load(SAMPLE)
     made = PlmFolderAdapter("plm", section, ManualClock())
     assert made.options.words["已发布"] is Status.RELEASED
-    assert set(section) == set(PlmFolderAdapter.Options.model_fields)
+    shown = set(re.findall(r"^(?:# )?([a-z_]+):", SAMPLE.read_text(encoding="utf-8"), re.MULTILINE))
+    assert shown >= set(PlmFolderAdapter.Options.model_fields)
+    for block in re.findall(r"(?:^# +[a-z_]+:.*\n)+", SAMPLE.read_text(encoding="utf-8"), re.MULTILINE):
+        key = block.split(":")[0].strip("# ")
+        uncommented = yaml.safe_load(re.sub("^# ", "", block, flags=re.MULTILINE))
+        PlmFolderAdapter("plm", section.replacing({key: uncommented[key]}), ManualClock())
 
 
 def test_a_dry_run_says_what_is_wrong_and_what_to_do() -> None:
@@ -208,6 +215,13 @@ def test_every_reason_is_told_in_both_languages() -> None:
         "expected",
         "number",
         "value",
+        "values",
+        "path",
+        "root",
+        "sheet",
+        "minutes",
+        "reason",
+        "chinese",
     )
     for kind in Unreadable.kinds():
         refusal = Unreadable(kind, "line 1", **dict.fromkeys((*facts, "other", "place", "limit"), "x"))

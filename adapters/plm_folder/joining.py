@@ -1,0 +1,99 @@
+"""The reports of a folder whose ECNs and items come in files of their own, joined; see `halves`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import structlog
+
+from adapters.plm_folder.halves import Halves
+from edge_bridge.domain.instant import SECOND
+from edge_bridge.domain.signal import EcnNotice, FileRejected, ScanDone
+from edge_bridge.ports import Clock
+
+PlmReport = EcnNotice | FileRejected | ScanDone
+
+log = structlog.get_logger(__name__)
+
+
+@asynccontextmanager
+async def joined(
+    reports: AsyncIterator[PlmReport], halves: Halves, clock: Clock, adapter: str
+) -> AsyncIterator[AsyncIterator[PlmReport]]:
+    """Enter = nothing was read yet; iterate = complete ECNs; leaving takes back what is still being waited for."""
+    joining = Joining(reports, halves, clock, adapter)
+    try:
+        yield joining
+    finally:
+        await joining.close()
+
+
+class Joining:
+    """Joins while it hands on. Nothing is lost when a waiting `__anext__` is cancelled."""
+
+    def __init__(self, reports: AsyncIterator[PlmReport], halves: Halves, clock: Clock, adapter: str) -> None:
+        self._reports, self._halves, self._clock, self._adapter = reports, halves, clock, adapter
+        self._ready: deque[PlmReport] = deque()
+        self._next: asyncio.Future[PlmReport] | None = None
+
+    def __aiter__(self) -> Joining:
+        return self
+
+    async def __anext__(self) -> PlmReport:
+        """Return the next report. Raises what the folder raises."""
+        while not self._ready:
+            await self._step()
+        return self._ready.popleft()
+
+    async def close(self) -> None:
+        """Take back what is being waited for."""
+        if self._next is not None:
+            self._next.cancel()
+            await asyncio.wait({self._next})
+            if not self._next.cancelled():
+                self._next.exception()  # it was lost while nobody waited any more; the next connection finds out
+
+    async def _step(self) -> None:
+        if self._next is None:
+            self._next = asyncio.ensure_future(self._one())
+        timer = asyncio.ensure_future(self._until_due())
+        waited_for: set[asyncio.Future[Any]] = {self._next, timer}
+        try:
+            await asyncio.wait(waited_for, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            timer.cancel()
+        if self._next.done():
+            done, self._next = self._next, None
+            self._take(done.result())
+        self._ready.extend(self._halves.overdue(self._clock.now()))
+
+    async def _one(self) -> PlmReport:
+        return await anext(self._reports)
+
+    async def _until_due(self) -> None:
+        due = self._halves.next_due
+        while due is None:
+            await self._clock.sleep(3600)
+        while (left := due - self._clock.now().boottime) > 0:
+            await self._clock.sleep(left / SECOND)
+
+    def _take(self, report: PlmReport) -> None:
+        match report:
+            case EcnNotice():
+                before = set(self._halves.waiting)
+                self._ready.extend(self._halves.take(report))
+                for number, file, header in set(self._halves.waiting) - before:
+                    missing = "items" if header else "ECN"
+                    log.info(
+                        "waiting for the other half", adapter=self._adapter, ecn=number, file=file, missing=missing
+                    )
+            case ScanDone():
+                # what lay there when the folder was connected has no other half: it belongs to the first scan
+                self._ready.extend(self._halves.overdue(report.at, all_of_them=True))
+                self._ready.append(report)
+            case _:
+                self._ready.append(report)
