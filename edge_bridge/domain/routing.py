@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import string
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 
 from edge_bridge.domain import program
 from edge_bridge.domain.ecn import EcnDraft, Item
 from edge_bridge.domain.instant import Milliseconds
-from edge_bridge.domain.plant import Machine, Plant, Route
+from edge_bridge.domain.plant import Machine, Plant
+from edge_bridge.domain.route import Rule, fields_of
 from edge_bridge.domain.version import VersionRule
 
 TEMPLATE_FIELDS = ("part", "drawing", "revision", "category")
+
+Compared = dict[tuple[str, int], VersionRule]
+"""How versions are compared, by machine and number of the rule: one object for thousands of demands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +66,15 @@ def route(draft: EcnDraft, plant: Plant) -> tuple[list[Demand], list[Unrouted]]:
     """
     demands: dict[tuple[str, str], Demand] = {}
     unrouted: list[Unrouted] = []
+    compared: Compared = {}
     if not draft.items:
         unrouted.append(Unrouted(draft.number, Item(), "it names no part, drawing or program"))
     for index, item in enumerate(draft.items):
-        rules = [rule for rule in plant.routes if _matches(rule, draft, item)]
+        rules = plant.index.matching(item.part, item.drawing, item.program, draft.category)
         machines, unknown = _machines(item, rules, plant)
-        found = [demand for machine in machines for demand in _demands(draft, item, machine, rules, plant)]
+        found = _demands(draft, index, machines, rules, plant, compared)
         for demand in found:
-            # of two rows on one program, the later one holds
-            demands[demand.machine, demand.key] = replace(demand, item=index)
+            demands[demand.machine, demand.key] = demand  # of two rows on one program, the later one holds
         if unknown:
             unrouted.append(Unrouted(draft.number, item, f"unknown machine: {', '.join(unknown)}"))
         elif not machines:
@@ -85,14 +87,13 @@ def route(draft: EcnDraft, plant: Plant) -> tuple[list[Demand], list[Unrouted]]:
 def fill(template: str, draft: EcnDraft, item: Item) -> str | None:
     """Return a route's template with the item's values, or None when one that it needs is missing."""
     values = {"part": item.part, "drawing": item.drawing, "revision": item.revision, "category": draft.category}
-    needed = [name for _, name, _, _ in string.Formatter().parse(template) if name]
-    if any(not values.get(name) for name in needed):
+    if not all(values[name] for name in fields_of(template)):
         return None
     return template.format_map({name: value or "" for name, value in values.items()}).strip() or None
 
 
 def machine_called(name: str, machines: Mapping[str, Machine]) -> str | None:
-    """Return the id of the machine that an ECN or route calls by id or by name, or None."""
+    """Return the id of the machine that a person calls by id or by name, or None."""
     if name in machines:
         return name
     wanted = name.strip().casefold()
@@ -102,67 +103,90 @@ def machine_called(name: str, machines: Mapping[str, Machine]) -> str | None:
     return None
 
 
-def _matches(rule: Route, draft: EcnDraft, item: Item) -> bool:
-    values = {"part": item.part, "drawing": item.drawing, "program": item.program, "category": draft.category}
-    return all(fnmatchcase((values.get(name) or "").upper(), pattern.upper()) for name, pattern in rule.match.items())
-
-
-def _machines(item: Item, rules: list[Route], plant: Plant) -> tuple[list[str], list[str]]:
+def _machines(item: Item, rules: list[Rule], plant: Plant) -> tuple[list[str], list[str]]:
     """Return the machine ids an item concerns, and the names it gives that nobody knows."""
-    named = item.machines or tuple(machine for rule in rules for machine in rule.machines)
-    found = {name: machine_called(name, plant.machines) for name in named}
+    if not item.machines:
+        known = list(dict.fromkeys(machine for rule in rules for machine in rule.machines))
+        return known, [name for rule in rules for name in rule.unknown]
+    found = {name: plant.called(name) for name in item.machines}
     known = list(dict.fromkeys(machine for machine in found.values() if machine))
     return known, [name for name, machine in found.items() if machine is None]
 
 
-def _demands(draft: EcnDraft, item: Item, machine: str, rules: list[Route], plant: Plant) -> Iterator[Demand]:
-    """Yield an item's demands on one machine, from the rules that concern it, the first one for each program."""
-    concerned = [rule for rule in rules if item.machines or machine in _ids(rule, plant)]
-    seen: set[str] = set()
-    candidates: list[Route | None] = [*concerned] or [None]
-    for rule in candidates:
-        programs = (
-            (item.program,) if item.program else tuple(fill(t, draft, item) for t in (rule.program if rule else ()))
-        )
-        version = item.version or (fill(rule.version, draft, item) if rule and rule.version else None)
-        for name in programs:
-            if not name or not (version or item.sha256):
-                continue
-            demand = _demand(draft, item, plant.machines[machine], name, version, rule, plant)
-            if demand.key not in seen:
-                seen.add(demand.key)
-                yield demand
+def _demands(
+    draft: EcnDraft, place: int, machines: list[str], rules: list[Rule], plant: Plant, compared: Compared
+) -> list[Demand]:
+    """Return an item's demands: on each machine, of the rules that concern it the first one for each program decides."""
+    item = draft.items[place]
+    answers = [(rule, list(_answers(draft, item, rule))) for rule in (*rules, None)] if machines else []
+    found: list[Demand] = []
+    for machine_id in machines:
+        machine = plant.machines[machine_id]
+        seen: set[str] = set()
+        concerned = [pair for pair in answers[:-1] if item.machines or machine_id in pair[0].machines]  # type: ignore[union-attr]
+        for rule, named in concerned or answers[-1:]:
+            for name, version in named:
+                key = program.key(name, exact=machine.exact_names)
+                if key not in seen:
+                    seen.add(key)
+                    found.append(_demand(draft, place, machine, (name, key, version), rule, plant, compared))
+    return found
+
+
+def _answers(draft: EcnDraft, item: Item, rule: Rule | None) -> Iterator[tuple[str, str | None]]:
+    """Yield the programs that a rule, or the item by itself, names, each with its required version."""
+    given = rule.route if rule else None
+    version = item.version or (fill(given.version, draft, item) if given and given.version else None)
+    if not (version or item.sha256):
+        return
+    for name in (item.program,) if item.program else (fill(t, draft, item) for t in (given.program if given else ())):
+        if name:
+            yield name, version
 
 
 def _demand(
-    draft: EcnDraft, item: Item, machine: Machine, name: str, version: str | None, rule: Route | None, plant: Plant
+    draft: EcnDraft,
+    place: int,
+    machine: Machine,
+    named: tuple[str, str, str | None],
+    rule: Rule | None,
+    plant: Plant,
+    compared: Compared,
 ) -> Demand:
-    compared = machine.rule
-    if rule is not None:
-        compared = replace(compared, scheme=rule.scheme or compared.scheme, match=rule.match_version or compared.match)
+    item, given = draft.items[place], rule.route if rule else None
+    name, key, version = named
     return Demand(
-        ecn=draft.number,
-        machine=machine.id,
-        program=name,
-        key=program.key(name, exact=machine.exact_names),
-        version=version,
-        sha256=item.sha256.lower() if item.sha256 else None,
-        rule=compared,
-        limit=(rule.limit if rule else None) or plant.limit,
-        stop_at_release=bool(rule and rule.stop_at_release),
-        part=item.part,
-        drawing=item.drawing,
-        revision=item.revision,
-        row=item.row,
-        route=rule.digest if rule else "",
+        draft.number,
+        machine.id,
+        name,
+        key,
+        version,
+        item.sha256.lower() if item.sha256 else None,
+        _compared(machine, rule, compared),
+        (given.limit if given else None) or plant.limit,
+        bool(given and given.stop_at_release),
+        item.part,
+        item.drawing,
+        item.revision,
+        item.row,
+        place,
+        rule.digest if rule else "",
     )
 
 
-def _ids(rule: Route, plant: Plant) -> set[str]:
-    return {found for name in rule.machines if (found := machine_called(name, plant.machines))}
+def _compared(machine: Machine, rule: Rule | None, compared: Compared) -> VersionRule:
+    """Return how a rule's versions are compared on a machine."""
+    if rule is None:
+        return machine.rule
+    known = compared.get((machine.id, rule.number))
+    if known is None:
+        given, usual = rule.route, machine.rule
+        known = replace(usual, scheme=given.scheme or usual.scheme, match=given.match_version or usual.match)
+        compared[machine.id, rule.number] = known
+    return known
 
 
-def _missing(item: Item, rules: list[Route]) -> str:
-    if not item.program and not any(rule.program for rule in rules):
+def _missing(item: Item, rules: list[Rule]) -> str:
+    if not item.program and not any(rule.route.program for rule in rules):
         return "no program named and no route gives one"
     return "no required version named and no route gives one"
