@@ -7,7 +7,6 @@ import os
 import resource
 import tempfile
 import time
-import uuid
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +18,7 @@ from edge_bridge.domain.plant import Machine, Party, Plant, Route, Source
 from edge_bridge.domain.reading import Evidence, Execution, Reading
 from edge_bridge.domain.state import KINDS, State
 from edge_bridge.domain.version import Extractor
+from edge_bridge.identity import Ids
 from edge_bridge.pipeline import Committed, Pipeline
 from edge_bridge.store import Store
 
@@ -108,7 +108,7 @@ class _Run:
 
     def _open(self, plant: Plant) -> Ledger:
         rows = {kind: self._store.load(kind) for kind in KINDS}
-        return Ledger(State.of(rows), plant, self._clock.now(), lambda: str(uuid.uuid4()))
+        return Ledger(State.of(rows), plant, self._clock.now(), Ids())
 
 
 class _Pauses:
