@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,9 +21,11 @@ from edge_bridge.domain.event import EventType
 from edge_bridge.domain.instant import Milliseconds, to_text
 from edge_bridge.domain.ledger import Ledger
 from edge_bridge.domain.plant import Plant
+from edge_bridge.domain.portions import finished
 from edge_bridge.domain.signal import Acknowledge, Remark, Signal, Waive
 from edge_bridge.domain.state import CommandAnswer
 from edge_bridge.errors import ConfigError
+from edge_bridge.patience import Patience
 from edge_bridge.ports import Answer, Clock
 from edge_bridge.recorder import Recorder, no_room
 from edge_bridge.store import Store
@@ -89,6 +91,7 @@ class Pipeline:
         self._answering: list[tuple[asyncio.Future[Any], Any]] = []
         self._aside = SetAside()
         self._excused: dict[tuple[Duty, str], None] = {}
+        self._patience = Patience()
 
     @property
     def trouble(self) -> str | None:
@@ -149,7 +152,7 @@ class Pipeline:
         taken: list[_Waiting] = []
         answers: list[Answer] = []
         try:
-            due_is_judged = self._take_what_waits(taken, answers)
+            due_is_judged = await self._take_what_waits(taken, answers)
         except Exception:  # a defect in judging one file must not stop the judging of all others
             log.error("a defect: going back to what is committed, and on one by one", exc_info=True)
             self._go_back()
@@ -161,8 +164,9 @@ class Pipeline:
             self._wake.set()
         self._answer_later(taken, answers)
         await self._commit()
+        self._patience.end_if_asked()
 
-    def _take_what_waits(self, taken: list[_Waiting], answers: list[Answer]) -> bool:
+    async def _take_what_waits(self, taken: list[_Waiting], answers: list[Answer]) -> bool:
         """Take signals, each after what fell due before it; return whether everything that is due by now is judged.
 
         Evidence that still waits has to be heard before what falls due after it, so time goes on from signal to signal.
@@ -171,7 +175,7 @@ class Pipeline:
             if not self.ledger.advance(self._queue[0].signal.at, MOST_TOGETHER):
                 return False
             taken.append(self._queue.popleft())
-            answers.append(self._take(taken[-1]))
+            answers.append(await self._take_in_portions(taken[-1]))
         return bool(self._queue) or self.ledger.advance(self._clock.now(), MOST_TOGETHER)
 
     async def close(self) -> None:
@@ -196,14 +200,31 @@ class Pipeline:
         if self._queue:
             self._wake.set()
 
+    async def _take_in_portions(self, waiting: _Waiting) -> Answer:
+        """Apply one signal; a large one lets adapters and broker go on in between, and no other signal."""
+        work = self._steps(waiting)
+        with self._patience.at_work():
+            while True:
+                try:
+                    next(work)
+                except StopIteration as end:
+                    answer: Answer = end.value
+                    return answer
+                self._beat()
+                await self._patience.pause()
+
     def _take(self, waiting: _Waiting) -> Answer:
+        """Apply one signal at once."""
+        return finished(self._steps(waiting))
+
+    def _steps(self, waiting: _Waiting) -> Generator[None, None, Answer]:
         """Apply one signal. A command that was answered before is not carried out again."""
         commands = self.ledger.books.state.command
         if waiting.identity and (before := commands.get(waiting.identity)) is not None:
             return Answer(before.id, before.ok, before.reason)
         if self._aside.rests(waiting.signal, self._clock.now()):
             return Answer(waiting.identity, False, DEFECT)
-        refused = self.ledger.apply(waiting.signal)
+        refused = yield from self.ledger.steps(waiting.signal)
         self._aside.passed(waiting.signal)
         answer = Answer(waiting.identity, refused is None, refused or "")
         if waiting.identity:

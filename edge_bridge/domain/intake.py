@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from dataclasses import replace
 
 from edge_bridge.domain.agenda import Duty
@@ -13,12 +13,15 @@ from edge_bridge.domain.ecn import Ecn, EcnDraft, Status
 from edge_bridge.domain.event import EventType
 from edge_bridge.domain.instant import to_text
 from edge_bridge.domain.intake_cards import IntakeCards
+from edge_bridge.domain.portions import finished
 from edge_bridge.domain.register import Register
-from edge_bridge.domain.routing import Demand, Unrouted, route
+from edge_bridge.domain.routing import Demand, Unrouted, route, route_steps
 from edge_bridge.domain.signal import EcnNotice, FileRejected, ScanDone
 from edge_bridge.domain.state import FileMemory, register_key
 from edge_bridge.domain.told import ecn_data
 from edge_bridge.domain.watch import Watch
+
+KEYS_AT_ONCE = 500  # requirements between two pauses: some ten milliseconds
 
 
 class Intake:
@@ -30,8 +33,8 @@ class Intake:
         self._watch = watch
         self._cards = cards
 
-    def take(self, notice: EcnNotice) -> None:
-        """Take a file in. What it says that is known already has no effect; the same bytes are not processed twice.
+    def take(self, notice: EcnNotice) -> Generator[None, None, None]:
+        """Take a file in, in portions. What it says that is known already has no effect; the same bytes are not processed twice.
 
         Only the ECNs whose status word nobody knew, and files that could not be read before, are looked at again when the
         same bytes come again: the source's configuration was corrected.
@@ -49,7 +52,7 @@ class Intake:
         watched = self._watched(notice.source, again)
         for draft in drafts:
             if draft.status is not None:
-                self._apply(draft, notice, watched)
+                yield from self._apply(draft, notice, watched)
         unknown = {d.number: d.status_word for d in notice.ecns if d.status is None}
         if again is None or first_read or unknown != again.unknown:
             at = notice.at if again is None else again.at
@@ -111,7 +114,7 @@ class Intake:
         self._books.state.ecn[number] = active
         demands = self._register.demands_of(number)
         told = self._tell(EventType.ECN_CHANGED, active, demands)
-        self._refresh([register_key(d.machine, d.key) for d in demands], active, None, "superseded", told)
+        finished(self._refresh([register_key(d.machine, d.key) for d in demands], active, None, "superseded", told))
 
     def wait_for(self, ecn: Ecn) -> None:
         """Put the effective date of a waiting ECN on the agenda."""
@@ -128,7 +131,7 @@ class Intake:
         scanned = self._books.state.source[source].scanned
         return scanned is not None and (again is None or again.at.since(scanned) > 0)
 
-    def _apply(self, draft: EcnDraft, notice: EcnNotice, watched: bool) -> None:
+    def _apply(self, draft: EcnDraft, notice: EcnNotice, watched: bool) -> Generator[None, None, None]:
         """Take one ECN's new state in, unless it is the one that is held."""
         held = self._books.state.ecn.get(draft.number)
         if held is not None and held.draft.digest == draft.digest:
@@ -138,14 +141,16 @@ class Intake:
         was_in_force = held is not None and held.status.in_force
         before = self._register.demands_of(draft.number)
         self._books.state.ecn[draft.number] = ecn
-        demands, unrouted = route_of(ecn, self._books)
+        demands, unrouted = ([], []) if _demands_nothing(ecn) else (yield from route_steps(draft, self._books.plant))
+        yield
         keys = self._register.replace_demands(draft.number, demands)
+        yield
         told = self._tell(_event_type(held, ecn), ecn, demands)
         if ecn.waiting:
             self.wait_for(ecn)
         baseline = notice.source if ecn.baseline else None
         reason = "superseded" if ecn.status.in_force else "withdrawn"
-        self._refresh(sorted(keys), ecn if ecn.status.in_force else None, baseline, reason, told)
+        yield from self._refresh(sorted(keys), ecn if ecn.status.in_force else None, baseline, reason, told)
         self._say(ecn, was_in_force, before, demands, unrouted, told)
 
     def _say(
@@ -197,10 +202,14 @@ class Intake:
         assert ecn.release is not None
         return Deadline(ecn.release, ecn.arrived).anchored(self._books.anchor)
 
-    def _refresh(self, keys: Iterable[str], applied: Ecn | None, baseline: str | None, reason: str, cause: str) -> None:
+    def _refresh(
+        self, keys: Iterable[str], applied: Ecn | None, baseline: str | None, reason: str, cause: str
+    ) -> Generator[None, None, None]:
         """Bring the register up to date, and look at once at every machine that it concerns."""
         machines: dict[str, None] = {}
-        for key in keys:
+        for count, key in enumerate(keys, 1):
+            if count % KEYS_AT_ONCE == 0:
+                yield
             machines[key.split("|", 1)[0]] = None
             if self._register.refresh(key, applied, baseline, reason, cause):
                 self._watch.look_at(key)
@@ -218,7 +227,11 @@ class Intake:
 
 def route_of(ecn: Ecn, books: Books) -> tuple[list[Demand], list[Unrouted]]:
     """Return what an ECN demands, and what leads nowhere; a withdrawn one demands nothing."""
-    return ([], []) if ecn.status is Status.WITHDRAWN else route(ecn.draft, books.plant)
+    return ([], []) if _demands_nothing(ecn) else route(ecn.draft, books.plant)
+
+
+def _demands_nothing(ecn: Ecn) -> bool:
+    return ecn.status is Status.WITHDRAWN
 
 
 def _event_type(held: Ecn | None, ecn: Ecn) -> EventType:

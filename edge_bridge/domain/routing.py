@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from edge_bridge.domain import program
 from edge_bridge.domain.ecn import EcnDraft, Item
 from edge_bridge.domain.instant import Milliseconds
 from edge_bridge.domain.plant import Machine, Plant
+from edge_bridge.domain.portions import finished
 from edge_bridge.domain.route import Rule, fields_of
 from edge_bridge.domain.version import VersionRule
 
+ITEMS_AT_ONCE = 200
 TEMPLATE_FIELDS = ("part", "drawing", "revision", "category")
 
 Compared = dict[tuple[str, int], VersionRule]
@@ -59,8 +61,17 @@ class Unrouted:
     reason: str
 
 
-def route(draft: EcnDraft, plant: Plant) -> tuple[list[Demand], list[Unrouted]]:
-    """Return every demand of an ECN, and the items that no rule covers or that name an unknown machine.
+Routed = tuple[list[Demand], list[Unrouted]]
+"""What an ECN demands, and which of its items lead nowhere."""
+
+
+def route(draft: EcnDraft, plant: Plant) -> Routed:
+    """Return every demand of an ECN, and the items that no rule covers or that name an unknown machine."""
+    return finished(route_steps(draft, plant))
+
+
+def route_steps(draft: EcnDraft, plant: Plant) -> Generator[None, None, Routed]:
+    """Do the same in portions, for an ECN with thousands of items.
 
     An ECN without a single item is unrouted as a whole: it changes something, and nobody can tell on which machine.
     """
@@ -81,6 +92,8 @@ def route(draft: EcnDraft, plant: Plant) -> tuple[list[Demand], list[Unrouted]]:
             unrouted.append(Unrouted(draft.number, item, "no machine named and no route matches"))
         elif not found:
             unrouted.append(Unrouted(draft.number, item, _missing(item, rules)))
+        if index % ITEMS_AT_ONCE == ITEMS_AT_ONCE - 1:
+            yield
     return list(demands.values()), unrouted
 
 
