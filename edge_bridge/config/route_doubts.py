@@ -24,7 +24,7 @@ def doubts(routes: Sequence[Route]) -> Iterator[Doubt]:
     narrow: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
     for later, route in enumerate(routes):
         key = _narrow(route)
-        near = [*wide, *(narrow[key] if key else _all(narrow))]
+        near = [*wide, *narrow[key]] if key else wide  # a general rule after a narrow one: that is its exception
         for earlier in sorted(near):
             if (what := _doubt(routes[earlier], route)) is not None:
                 yield later, earlier, what
@@ -32,23 +32,17 @@ def doubts(routes: Sequence[Route]) -> Iterator[Doubt]:
         (wide if key is None else narrow[key]).append(later)
 
 
-def _all(narrow: defaultdict[tuple[str, str], list[int]]) -> Iterator[int]:
-    """A general rule may meet every narrow one before it: but it is then the rule, and those are its exceptions."""
-    return iter(())
-
-
 def _doubt(earlier: Route, later: Route) -> str | None:
     if not set(earlier.machines) & set(later.machines):
         return None
-    if _covers(earlier, later):
-        if set(later.program) <= set(earlier.program) and set(later.machines) <= set(earlier.machines):
-            return "dead" if earlier.version is not None or later.version is None else None
-        return None
-    both = set(earlier.program) & set(later.program)
+    covered = _covers(earlier, later)
+    within = set(later.program) <= set(earlier.program) and set(later.machines) <= set(earlier.machines)
+    if covered and within and (earlier.version is not None or later.version is None):
+        return "dead"
+    exception = not covered and _covers(later, earlier)
+    same = set(earlier.program) & set(later.program)
     differ = earlier.version and later.version and earlier.version != later.version
-    if both and differ and not _covers(later, earlier) and _meet(earlier, later):
-        return "contradicts"
-    return None
+    return "contradicts" if same and differ and not exception and _meet(earlier, later) else None
 
 
 def _covers(wider: Route, route: Route) -> bool:
