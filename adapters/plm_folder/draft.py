@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from adapters.plm_folder import columns
 from adapters.plm_folder.dates import read_date
+from adapters.plm_folder.options import stage_of
 from adapters.plm_folder.table import Record, Row
 from adapters.plm_folder.unreadable import Unreadable
 from edge_bridge.domain.ecn import EcnDraft, Item, Status
@@ -25,6 +26,7 @@ class Reading:
     words: Mapping[str, Status]
     date_formats: Sequence[str]
     zone: ZoneInfo
+    stages: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -101,6 +103,9 @@ def _item(row: Row) -> Item:
         sha256=digest,
         machines=several(values.get("machines", "")),
         row=row.place,
+        serial_from=values.get("serial_from"),
+        serial_to=values.get("serial_to"),
+        lot=values.get("lot"),
     )
 
 
@@ -122,5 +127,6 @@ def _draft(number: str, ecn: _Gathered, reading: Reading) -> EcnDraft:
         released=released,
         effective_from=effective,
         supersedes=several(said.get("supersedes", "")),
-        stage=said.get("stage"),
+        stage=stage_of(said.get("stage"), word, reading.stages),
+        stage_date=read_date(said["stage_date"], reading.date_formats, reading.zone) if "stage_date" in said else None,
     )

@@ -7,15 +7,17 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from fnmatch import translate
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, field_validator
 
 from adapters.plm_folder.columns import Column
-from edge_bridge.domain.ecn import Status
+from edge_bridge.domain.ecn import LOADED, Status
 from edge_bridge.options import FilePath, SourceOptions, one_or_more
 
+Stage = Literal["released", "programming", "review", "approved", "available"]
+STAGES: tuple[str, ...] = get_args(Stage)
 Names = Annotated[tuple[str, ...], BeforeValidator(one_or_more), Field(min_length=1)]
 
 
@@ -35,6 +37,9 @@ class PlmFolderOptions(SourceOptions):
         default_factory=dict, description="column → its header in the file, or several"
     )
     status: dict[Status, Names] = Field(default_factory=dict, description="canonical status → the site's words for it")
+    stages: dict[Stage, Names] = Field(
+        default_factory=dict, description="canonical stage → the site's words for it, in `stage` or, without it, `status`"
+    )
     date_formats: Names | tuple[()] = Field((), description="strptime formats, tried after ISO 8601")
     quarantine: FilePath | None = Field(
         None, description="where copies of unreadable files go; default: in the store's folder"
@@ -58,6 +63,12 @@ class PlmFolderOptions(SourceOptions):
     def _each_word_once(cls, status: dict[Status, tuple[str, ...]]) -> dict[Status, tuple[str, ...]]:
         _refuse_twice({word.value: (word.value, *status.get(word, ())) for word in Status}, "word")
         return status
+
+    @field_validator("stages")
+    @classmethod
+    def _each_stage_once(cls, stages: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        _refuse_twice({stage: (stage, *stages.get(stage, ())) for stage in STAGES}, "word")
+        return stages
 
     @field_validator("date_formats")
     @classmethod
@@ -87,11 +98,29 @@ class PlmFolderOptions(SourceOptions):
         """The zone of dates without one; the core fills in the plant's."""
         return ZoneInfo(self.timezone or "UTC")
 
+    @property
+    def stage_words(self) -> Mapping[str, tuple[str, ...]]:
+        """The configured words by stage."""
+        return {str(stage): words for stage, words in self.stages.items()}
+
     @cached_property
     def words(self) -> Mapping[str, Status]:
         """Case-folded status words; the canonical ones always count."""
         known = {status.value: status for status in Status}
         return known | {word.strip().casefold(): status for status, words in self.status.items() for word in words}
+
+
+def stage_of(said: str | None, word: str, stages: Mapping[str, tuple[str, ...]]) -> str | None:
+    """Return the canonical stage of what a file says; a word that is not mapped is kept as it is, never guessed.
+
+    said: in the column `stage`. word: the status word, which may be a stage, too. `loaded` is for the machine to say.
+    """
+    known = {stage: stage for stage in STAGES}
+    known |= {name.strip().casefold(): stage for stage, names in stages.items() for name in names}
+    if said is None:
+        return known.get(word.casefold()) if stages else None
+    stage = known.get(said.casefold(), said)
+    return f"PLM: {said}" if stage.casefold() == LOADED else stage
 
 
 def _refuse_twice(given: Mapping[str, tuple[str, ...]], what: str) -> None:

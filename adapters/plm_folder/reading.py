@@ -23,4 +23,4 @@ def read_file(data: bytes, options: PlmFolderOptions, *, settled: bool = True) -
     text = decode(data, options.encoding)
     is_json, headers = options.format == "json", options.headers
     records = read_json(text, headers) if is_json else read_csv(text, headers, settled=settled)
-    return drafts(records, Reading(options.words, options.date_formats, options.zone))
+    return drafts(records, Reading(options.words, options.date_formats, options.zone, options.stage_words))

@@ -11,6 +11,10 @@ from enum import StrEnum
 from edge_bridge.domain.instant import Stamp, When
 
 
+LOADED = "loaded"  # the last stage: the program on the machine, which no file can say
+MOST_STEPS = 100  # of one ECN's way through its stages that are kept, the newest
+
+
 class Status(StrEnum):
     """Canonical status; a site's own words are mapped in YAML."""
 
@@ -37,6 +41,15 @@ class Item:
     sha256: str | None = None
     machines: tuple[str, ...] = ()
     row: str = ""
+    serial_from: str | None = None
+    serial_to: str | None = None
+    lot: str | None = None
+
+    @property
+    def effectivity(self) -> str:
+        """Return the serial numbers and lots from which it holds, as people write them; empty when it says none."""
+        serials = f"serial {self.serial_from or '…'} – {self.serial_to or '…'}" if self.serial_from or self.serial_to else ""
+        return ", ".join(part for part in (serials, f"lot {self.lot}" if self.lot else "") if part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +67,16 @@ class EcnDraft:
     effective_from: When | None = None
     supersedes: tuple[str, ...] = ()
     stage: str | None = None
+    stage_date: When | None = None
 
     @property
     def digest(self) -> str:
         """Return the content digest: number, status, dates, items; not the title, not the rows."""
         items = sorted(
-            json.dumps([i.part, i.drawing, i.revision, i.program, i.version, i.sha256, sorted(i.machines)])
+            json.dumps(
+                [i.part, i.drawing, i.revision, i.program, i.version, i.sha256, sorted(i.machines)]
+                + ([i.effectivity] if i.effectivity else [])
+            )
             for i in self.items
         )
         dates = [when and [when.utc, when.quality] for when in (self.released, self.effective_from)]
@@ -74,7 +91,8 @@ class Ecn:
     arrived: when the gateway first held this state completely. release: the instant R from which it holds, UTC ms, None
     when the file gives none that can be trusted. waiting: effective later; the old requirement stays in force until then.
     skew: ms by which the release lay ahead of our clock and was taken as now. baseline: it was there before its source
-    was watched. stages: stage → UTC ms of when it was first seen, the raw material of the heat map.
+    was watched. stages: stage → UTC ms of when it was first reached since the release, the raw material of the heat map.
+    steps: its whole way, in order: a stage that it came back to is there twice.
     """
 
     draft: EcnDraft
@@ -90,6 +108,7 @@ class Ecn:
     suspect_time: bool = False
     late_arrival: bool = False
     stages: dict[str, int] = field(default_factory=dict)
+    steps: tuple[tuple[str, int], ...] = ()
 
     @property
     def number(self) -> str:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable
 from dataclasses import replace
+from typing import Any
 
 from edge_bridge.domain.agenda import Duty
 from edge_bridge.domain.books import Books
 from edge_bridge.domain.dates import Timing, older_than, timing
 from edge_bridge.domain.deadline import Deadline
-from edge_bridge.domain.ecn import Ecn, EcnDraft, Status
+from edge_bridge.domain.ecn import MOST_STEPS, Ecn, EcnDraft, Status
 from edge_bridge.domain.event import EventType
-from edge_bridge.domain.instant import to_text
+from edge_bridge.domain.instant import TimeQuality, to_text
 from edge_bridge.domain.intake_cards import IntakeCards
 from edge_bridge.domain.portions import finished
 from edge_bridge.domain.register import Register
@@ -194,7 +195,7 @@ class Intake:
             time_quality=str(dates.quality),
             suspect_time=dates.suspect and in_force,
             late_arrival=dates.late(notice.at.utc, self._books.plant.limit),
-            stages=_stages(held, draft, notice, dates),
+            **_way(held, draft, notice, dates),
         )
 
     def _effective(self, ecn: Ecn) -> Deadline:
@@ -217,9 +218,14 @@ class Intake:
             self._watch.look(machine)
 
     def _note_stage(self, held: Ecn, draft: EcnDraft, notice: EcnNotice) -> None:
-        if draft.stage and draft.stage not in held.stages:
-            stages = {**held.stages, draft.stage: notice.at.utc}
-            self._books.state.ecn[held.number] = replace(held, stages=stages)
+        """Note on its way an ECN that is the same in all but its stage; one that came back to a stage did so again."""
+        if draft.stage is None or draft.stage == held.draft.stage:
+            return
+        at = _reached(held, draft, notice)
+        stages = {draft.stage: at} | held.stages
+        told = replace(held.draft, stage=draft.stage, stage_date=draft.stage_date)
+        steps = (*held.steps, (draft.stage, at))[-MOST_STEPS:]
+        self._books.state.ecn[held.number] = replace(held, draft=told, stages=stages, steps=steps)
 
     def _tell(self, event: EventType, ecn: Ecn, demands: list[Demand]) -> str:
         return self._books.emit(event, origin=ecn.source, subject=ecn.number, data=ecn_data(ecn, demands))
@@ -242,11 +248,29 @@ def _event_type(held: Ecn | None, ecn: Ecn) -> EventType:
     return EventType.ECN_CHANGED
 
 
-def _stages(held: Ecn | None, draft: EcnDraft, notice: EcnNotice, dates: Timing) -> dict[str, int]:
-    """Return the stage history with what this state adds: when each was first seen; a new release starts it anew."""
+def _way(held: Ecn | None, draft: EcnDraft, notice: EcnNotice, dates: Timing) -> dict[str, Any]:
+    """Return the stages with what this state adds: when each was first reached, which a new release starts anew; and the
+    whole way, with every stage that it came back to."""
     stages = dict(held.stages) if held is not None else {}
+    steps = held.steps if held is not None else ()
     if draft.status is Status.RELEASED and (held is None or not held.status.in_force):
-        stages = {"released": dates.release if dates.release is not None else notice.at.utc}
-    if draft.stage:
-        stages.setdefault(draft.stage, notice.at.utc)
-    return stages
+        released = dates.release if dates.release is not None else notice.at.utc
+        stages, steps = {"released": released}, (*steps, ("released", released))
+    if draft.stage and draft.stage != "released" and (draft.stage not in stages or _moved(held, draft)):
+        at = _reached(held, draft, notice)
+        stages.setdefault(draft.stage, at)
+        steps = (*steps, (draft.stage, at))
+    return {"stages": stages, "steps": steps[-MOST_STEPS:]}
+
+
+def _moved(held: Ecn | None, draft: EcnDraft) -> bool:
+    return held is None or held.draft.stage != draft.stage
+
+
+def _reached(held: Ecn | None, draft: EcnDraft, notice: EcnNotice) -> int:
+    """Return when a stage was reached: as the file says where that can be, else when it was first seen here."""
+    date, now = draft.stage_date, notice.at.utc
+    if date is None or date.quality is not TimeQuality.INSTANT or date.utc > now:
+        return now
+    before = held.steps[-1][1] if held is not None and held.steps else date.utc
+    return date.utc if date.utc >= before else now

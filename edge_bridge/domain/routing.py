@@ -43,6 +43,7 @@ class Demand:
     row: str = ""
     item: int = 0  # its place in the ECN
     route: str = ""
+    effectivity: str = ""  # serial numbers and lots, as the ECN says: shown, never judged
 
     def same_need(self, other: Demand) -> bool:
         """Tell whether the machine needs the same thing: program, version, content.
@@ -184,6 +185,7 @@ def _demand(
         item.row,
         place,
         rule.digest if rule else "",
+        item.effectivity,
     )
 
 

@@ -15,6 +15,7 @@ from edge_bridge.domain.reading import Reading
 from edge_bridge.domain.routing import Demand
 from edge_bridge.domain.state import MachineState, Requirement
 
+EFFECTIVITY = ("serial_from", "serial_to", "lot")
 MOST_ECNS = 50  # a card lists the newest; the rest is a number
 MOST_REQUIREMENTS = 200  # of one machine in its retained state
 
@@ -42,6 +43,7 @@ def ecn_data(ecn: Ecn, demands: Sequence[Demand]) -> dict[str, Any]:
         "waiting": ecn.waiting,
         "supersedes": list(draft.supersedes),
         "stages": {stage: to_text(at) for stage, at in ecn.stages.items()},
+        "stage_history": [{"stage": stage, "at": to_text(at)} for stage, at in ecn.steps],
         "items": [_item_data(item, by_item.get(index, [])) for index, item in enumerate(draft.items)],
         "source": ecn.source,
         "file": ecn.file,
@@ -59,6 +61,7 @@ def _item_data(item: Item, demands: Sequence[Demand]) -> dict[str, Any]:
         "sha256": item.sha256,
         "machines": sorted({d.machine for d in demands}) or list(item.machines),
         "row": item.row,
+        **{name: value for name in EFFECTIVITY if (value := getattr(item, name)) is not None},
     }
 
 
@@ -106,6 +109,7 @@ def obligation_data(o: Obligation) -> dict[str, Any]:
             "ecn": {"source": o.source, "file": o.file, "sha256": o.sha256, "row": demand.row},
             "machine": o.evidence or None,
         },
+        **({"effectivity": demand.effectivity} if demand.effectivity else {}),
     }
 
 
