@@ -48,8 +48,16 @@ async def _intake(name: str, routes: tuple[Route, ...]) -> list[Figure]:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
     wanted = ITEMS * MACHINES
     return [
-        (f"{name}: file closed → {wanted:,} obligations committed (≤ {TARGET_S:.0f} s)", f"{took:.1f} s", took <= TARGET_S),
-        (f"{name}: longest the machines had to wait (≤ {PAUSE_TARGET_S:.0f} s)", f"{pause:.2f} s", pause <= PAUSE_TARGET_S),
+        (
+            f"{name}: file closed → {wanted:,} obligations committed (≤ {TARGET_S:.0f} s)",
+            f"{took:.1f} s",
+            took <= TARGET_S,
+        ),
+        (
+            f"{name}: longest the machines had to wait (≤ {PAUSE_TARGET_S:.0f} s)",
+            f"{pause:.2f} s",
+            pause <= PAUSE_TARGET_S,
+        ),
         (f"{name}: memory at its peak, database", f"{peak:.0f} MB, {written:.0f} MB", None),
     ]
 

@@ -14,11 +14,12 @@ from typing import Any
 
 import structlog
 
+from edge_bridge.alarm import Alarm
 from edge_bridge.contract import source_urn
 from edge_bridge.defects import SetAside, name_of
 from edge_bridge.domain.agenda import Duty
 from edge_bridge.domain.event import EventType
-from edge_bridge.domain.instant import Milliseconds, to_text
+from edge_bridge.domain.instant import to_text
 from edge_bridge.domain.ledger import Ledger
 from edge_bridge.domain.plant import Plant
 from edge_bridge.domain.portions import finished
@@ -85,13 +86,13 @@ class Pipeline:
         self._room = asyncio.Event()
         self._room.set()
         self._wake = asyncio.Event()
-        self._alarm: tuple[Milliseconds, asyncio.Task[None]] | None = None
+        self._alarm = Alarm(clock, self._wake.set)
         self._reconfigured: tuple[Plant, asyncio.Future[None]] | None = None
         self._telling: Committed | None = None
         self._answering: list[tuple[asyncio.Future[Any], Any]] = []
         self._aside = SetAside()
         self._excused: dict[tuple[Duty, str], None] = {}
-        self._patience = Patience()
+        self._patience = Patience(clock, beat)
 
     @property
     def trouble(self) -> str | None:
@@ -139,7 +140,7 @@ class Pipeline:
         """Take turns until cancelled. What a cancelled turn has not committed is committed by `close`."""
         await self._commit()  # what the start itself found out
         while True:
-            self._set_alarm()
+            self._alarm.set(self.ledger.next_due())
             await self._wake.wait()
             self._wake.clear()
             await self.turn()
@@ -158,6 +159,7 @@ class Pipeline:
             self._go_back()
             self._queue.extendleft(reversed(taken))
             await self._one_by_one(len(taken))
+            self._patience.end_if_asked()
             return
         self._after_taking()
         if not due_is_judged:  # thousands fall due at once: adapters and broker get their turn in between
@@ -175,13 +177,12 @@ class Pipeline:
             if not self.ledger.advance(self._queue[0].signal.at, MOST_TOGETHER):
                 return False
             taken.append(self._queue.popleft())
-            answers.append(await self._take_in_portions(taken[-1]))
+            answers.append(await self._patience.through(self._steps(taken[-1])))
         return bool(self._queue) or self.ledger.advance(self._clock.now(), MOST_TOGETHER)
 
     async def close(self) -> None:
         """Take what still waits, and keep what is only in memory."""
-        if self._alarm is not None:
-            self._alarm[1].cancel()
+        self._alarm.cancel()
         await self._settle()
         while self._queue:
             await self.turn()
@@ -199,19 +200,6 @@ class Pipeline:
             self._room.set()
         if self._queue:
             self._wake.set()
-
-    async def _take_in_portions(self, waiting: _Waiting) -> Answer:
-        """Apply one signal; a large one lets adapters and broker go on in between, and no other signal."""
-        work = self._steps(waiting)
-        with self._patience.at_work():
-            while True:
-                try:
-                    next(work)
-                except StopIteration as end:
-                    answer: Answer = end.value
-                    return answer
-                self._beat()
-                await self._patience.pause()
 
     def _take(self, waiting: _Waiting) -> Answer:
         """Apply one signal at once."""
@@ -299,23 +287,6 @@ class Pipeline:
         now = self._clock.now()
         facts = {"reason": "defect", "what": what, "error": type(defect).__name__, "since": to_text(now.utc)}
         self.note(Remark(now, EventType.GAP, facts))
-
-    # -- deadlines ------------------------------------------------------------------------------------------------------
-
-    def _set_alarm(self) -> None:
-        """Wake up when the next deadline falls due. The tick job is a second way in, should this one oversleep."""
-        due = self.ledger.next_due()
-        if self._alarm is not None:
-            if self._alarm[0] == due and not self._alarm[1].done():
-                return
-            self._alarm[1].cancel()
-            self._alarm = None
-        if due is not None:
-            self._alarm = (due, asyncio.create_task(self._ring(due), name="next deadline"))
-
-    async def _ring(self, due: Milliseconds) -> None:
-        await self._clock.sleep(max(0, due - self._clock.now().boottime) / 1000)
-        self._wake.set()
 
     # -- the transaction ------------------------------------------------------------------------------------------------
 

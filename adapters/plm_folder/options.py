@@ -38,7 +38,8 @@ class PlmFolderOptions(SourceOptions):
     )
     status: dict[Status, Names] = Field(default_factory=dict, description="canonical status → the site's words for it")
     stages: dict[Stage, Names] = Field(
-        default_factory=dict, description="canonical stage → the site's words for it, in `stage` or, without it, `status`"
+        default_factory=dict,
+        description="canonical stage → the site's words for it, in `stage` or, without it, `status`",
     )
     date_formats: Names | tuple[()] = Field((), description="strptime formats, tried after ISO 8601")
     quarantine: FilePath | None = Field(

@@ -239,7 +239,9 @@ def _route_doubts(routes: tuple[Route, ...], folder: Path) -> Iterator[ConfigErr
     for later, earlier, kind in found[:MOST_DOUBTS]:
         first, where = _shown(routes[earlier], routes[later]), f"{folder / routes[later].place}"
         if kind == "dead":
-            yield ConfigError(f"this route never decides anything: {first} comes first", "remove one of them", where=where)
+            yield ConfigError(
+                f"this route never decides anything: {first} comes first", "remove one of them", where=where
+            )
         else:
             what = f"this route and {first} give one program two versions; where both match, the first decides"
             yield ConfigError(what, "put the special case first, or make the patterns narrower", where=where)

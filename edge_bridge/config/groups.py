@@ -24,7 +24,9 @@ def group_problems(groups: Groups, names: Names, section: Section) -> Iterator[C
     for name, members in groups.items():
         key: Key = ("groups", name)
         if (taken := names.ids(name)) or name in names.sources:
-            what = f"`groups`: {name!r} is also the machine {taken[0]!r}" if taken else f"`groups`: {name!r} is a folder"
+            what = (
+                f"`groups`: {name!r} is also the machine {taken[0]!r}" if taken else f"`groups`: {name!r} is a folder"
+            )
             yield ConfigError(what, "give the group a name of its own", key=key, where=section.where(key))
         if not members:
             what = f"`groups`: {name!r} has no machine in it"

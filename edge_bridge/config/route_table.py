@@ -118,7 +118,9 @@ def _decoded(file: Path, data: bytes, encodings: Sequence[str]) -> str:
     assert problem is not None
     line = data.count(b"\n", 0, problem.start) + 1
     tried = " and not ".join(name.upper() for name in encodings)
-    raise ConfigError(f"not {tried} text", "say `encoding:`, or save it as UTF-8", where=f"{file}:{line}:1") from problem
+    raise ConfigError(
+        f"not {tried} text", "say `encoding:`, or save it as UTF-8", where=f"{file}:{line}:1"
+    ) from problem
 
 
 def _lines(file: Path, text: str) -> Iterator[tuple[int, list[str]]]:
@@ -134,7 +136,9 @@ def _lines(file: Path, text: str) -> Iterator[tuple[int, list[str]]]:
                 yield start, trimmed
             start = reader.line_num + 1
     except csv.Error as error:
-        raise ConfigError(f"quotes that do not match: {error}", "look at this line", where=f"{file}:{start}:1") from error
+        raise ConfigError(
+            f"quotes that do not match: {error}", "look at this line", where=f"{file}:{start}:1"
+        ) from error
 
 
 def _places(file: Path, line: int, headings: Sequence[str], columns: Mapping[Column, str]) -> dict[Column, int]:
@@ -156,7 +160,9 @@ def _places(file: Path, line: int, headings: Sequence[str], columns: Mapping[Col
             raise ConfigError(f"no heading {name!r} for `{column}`", hint, where=where)
     if not any(column in places for column in MATCHED):
         found = ", ".join(filter(None, headings)) or "none"
-        raise ConfigError("no heading for part, drawing or category", f"name it in `columns:` (found: {found})", where=where)
+        raise ConfigError(
+            "no heading for part, drawing or category", f"name it in `columns:` (found: {found})", where=where
+        )
     return places
 
 

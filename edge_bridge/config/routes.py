@@ -101,7 +101,9 @@ class TableOptions(Options):
     @classmethod
     def _in_the_folder(cls, table: str) -> str:
         if not re.fullmatch(r"(tables/)?[^/\\]+\.csv", table, re.IGNORECASE):
-            raise ValueError("a table is a .csv file in the configuration folder, or in tables/ there → such as parts.csv")
+            raise ValueError(
+                "a table is a .csv file in the configuration folder, or in tables/ there → such as parts.csv"
+            )
         return table
 
     def row(self, row: TableRow) -> dict[str, Any]:
@@ -240,7 +242,9 @@ def unknown_machine(name: str, names: Names, option: str = "machines") -> tuple[
     ids = sorted(set(names.machines.values()))
     called = {**{group: group for group in names.groups}, **names.machines}
     near = get_close_matches(name.strip().casefold(), called, n=1, cutoff=0.5)
-    known = f"did you mean {called[near[0]]!r}?" if near else f"known here: {', '.join((*ids, *names.groups)) or 'none'}"
+    known = (
+        f"did you mean {called[near[0]]!r}?" if near else f"known here: {', '.join((*ids, *names.groups)) or 'none'}"
+    )
     return f"`{option}`: no machine {name!r}", known
 
 

@@ -109,4 +109,6 @@ def _gets(party: Party, kind: Kind, usual: tuple[str, ...]) -> bool:
 
 def site_values(section: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the file's values with `{}` for blocks that are there without a line in them, as people leave them."""
-    return {key: {} if value is None and key in ("cards", "groups", "parties") else value for key, value in section.items()}
+    return {
+        key: {} if value is None and key in ("cards", "groups", "parties") else value for key, value in section.items()
+    }

@@ -10,7 +10,6 @@ from enum import StrEnum
 
 from edge_bridge.domain.instant import Stamp, When
 
-
 LOADED = "loaded"  # the last stage: the program on the machine, which no file can say
 MOST_STEPS = 100  # of one ECN's way through its stages that are kept, the newest
 
@@ -48,7 +47,9 @@ class Item:
     @property
     def effectivity(self) -> str:
         """Return the serial numbers and lots from which it holds, as people write them; empty when it says none."""
-        serials = f"serial {self.serial_from or '…'} – {self.serial_to or '…'}" if self.serial_from or self.serial_to else ""
+        serials = (
+            f"serial {self.serial_from or '…'} – {self.serial_to or '…'}" if self.serial_from or self.serial_to else ""
+        )
         return ", ".join(part for part in (serials, f"lot {self.lot}" if self.lot else "") if part)
 
 

@@ -86,6 +86,7 @@ class RouteIndex:
     def __init__(self, routes: Iterable[Route], called: Callable[[str], str | None]) -> None:
         self.rules = tuple(Rule(number, route, called) for number, route in enumerate(routes))
         self._wide: list[Rule] = []
+        self._by_digest = {rule.digest: rule for rule in reversed(self.rules)}
         self._narrow: dict[tuple[str, str], list[Rule]] = {}
         for rule in self.rules:
             key = rule.narrow
@@ -108,7 +109,7 @@ class RouteIndex:
 
     def numbered(self, digest: str) -> Rule | None:
         """Return the rule with this digest, or None."""
-        return next((rule for rule in self.rules if rule.digest == digest), None)
+        return self._by_digest.get(digest)
 
 
 @lru_cache(maxsize=4096)

@@ -43,7 +43,9 @@ def test_a_row_is_a_rule(folder: Path) -> None:
     text = "part,machines,program,version,scheme,limit\nEL-1,,,,,\nSH-9,Lathe 7,O1.MPF;O2.MPF,{drawing},letters,5m\n"
     one, other = loaded(folder, text).plant.routes
     assert one == Route({"part": "EL-1"}, ("lathe-07",), ("{part}.MPF",), "{revision}")
-    assert other == Route({"part": "SH-9"}, ("lathe-07",), ("O1.MPF", "O2.MPF"), "{drawing}", Scheme.LETTERS, limit=300_000)
+    assert other == Route(
+        {"part": "SH-9"}, ("lathe-07",), ("O1.MPF", "O2.MPF"), "{drawing}", Scheme.LETTERS, limit=300_000
+    )
     assert (one.place, other.place) == ("parts.csv:2:1", "parts.csv:3:1")
 
 
@@ -106,7 +108,8 @@ ENTRIES = {
     "- table: ../parts.csv\n": "site/routes.yaml:1:3: `table`: a table is a .csv file in the configuration folder",
     ENTRY + "  columns: {prat: X}\n": "site/routes.yaml:2:",
     ENTRY + "  columns: {part: Teil}\n": "site/parts.csv:1:1: no heading 'Teil' for `part` → found: part",
-    ENTRY + "  machines: [lathe-70]\n": "site/routes.yaml:2:14: `machines`: no machine 'lathe-70' → did you mean 'lathe-07'?",
+    ENTRY
+    + "  machines: [lathe-70]\n": "site/routes.yaml:2:14: `machines`: no machine 'lathe-70' → did you mean 'lathe-07'?",
     ENTRY + "  mach: [lathe-07]\n": "site/routes.yaml:2:3: unknown key `mach`",
 }
 
@@ -138,10 +141,14 @@ def test_text_that_cannot_be_read_says_where(folder: Path) -> None:
 def test_the_same_part_twice_is_pointed_out(folder: Path) -> None:
     """In a table, and between a table and a rule before it."""
     (warning,) = loaded(folder, "part\nX\nY\nx\n").warnings
-    assert str(warning).startswith("site/parts.csv:4:1: this route never decides anything: the one in line 2 comes first")
+    assert str(warning).startswith(
+        "site/parts.csv:4:1: this route never decides anything: the one in line 2 comes first"
+    )
     before = "- match: {part: 'X*'}\n  machines: [lathe-07]\n  program: '{part}.MPF'\n  version: '{revision}'\n"
     (warning,) = loaded(folder, "part\nX1\nY\n", before + DEFAULTS).warnings
-    assert "parts.csv:2:1: this route never decides anything: the one in routes.yaml, line 1, comes first" in str(warning)
+    assert "parts.csv:2:1: this route never decides anything: the one in routes.yaml, line 1, comes first" in str(
+        warning
+    )
 
 
 def test_an_edited_table_is_another_configuration(folder: Path) -> None:

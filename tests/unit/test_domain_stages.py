@@ -104,7 +104,12 @@ def test_the_way_is_told_with_the_ecn() -> None:
     for stage in ("programming", "review", "programming"):
         shop.notice(draft("E1", released=shop.now.utc, stage=stage))
     (told, *_) = shop.notice(draft("E1", "3", released=shop.now.utc, stage="programming"))
-    assert [step["stage"] for step in told.data["stage_history"]] == ["released", "programming", "review", "programming"]
+    assert [step["stage"] for step in told.data["stage_history"]] == [
+        "released",
+        "programming",
+        "review",
+        "programming",
+    ]
 
 
 def effective(**more: str) -> EcnDraft:
