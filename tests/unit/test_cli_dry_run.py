@@ -139,3 +139,21 @@ def test_thousands_of_files_in_a_few_lines(folder: Path, capsys: pytest.CaptureF
     assert "2000 file(s), 1500 ECN(s): 0 would turn red" in said
     assert main(["--config", str(folder), "ecn", "--json", str(plm)]) == 1
     assert len(json.loads(capsys.readouterr().out)["files"]) == 2_000
+
+
+def test_a_command_that_fails_says_so_in_json_too(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A program that reads standard output must not take silence for an answer."""
+    assert main(["--config", str(folder), "ecn", "--json", "nowhere.csv"]) == 1
+    said = capsys.readouterr()
+    assert json.loads(said.out)["problems"] == [
+        {
+            "what": "there is no ECN file at nowhere.csv",
+            "fix": "give the path of a file, or of a folder with files",
+            "where": "",
+        }
+    ]
+    assert "there is no ECN file" in said.err
+    write(folder, "routes.yaml", "- {mach: 1}\n- {mach: 2}\n")
+    assert main(["--config", str(folder), "ecn", "--json", "nowhere.csv"]) == 78
+    problems = json.loads(capsys.readouterr().out)["problems"]
+    assert [one["where"] for one in problems if one["where"].endswith(":1:4")]
