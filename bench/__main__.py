@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import apsw
 
-NAMES = ("ledger", "store", "latency", "drain", "fleet")
+NAMES = ("ledger", "intake", "store", "latency", "drain", "fleet")
 MARKS = {True: "ok  ", False: "MISS", None: "    "}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import resource
 import tempfile
 import time
@@ -32,7 +31,7 @@ Figure = tuple[str, str, bool | None]
 
 def run() -> list[Figure]:
     """Return (name, figure, within target)."""
-    return [*asyncio.run(_intake("one rule", (_rule("*"),)))]
+    return [*asyncio.run(_intake("one rule", (_rule("*"),))), *asyncio.run(_intake("a table", _table()))]
 
 
 async def _intake(name: str, routes: tuple[Route, ...]) -> list[Figure]:
@@ -43,7 +42,9 @@ async def _intake(name: str, routes: tuple[Route, ...]) -> list[Figure]:
         store = Store.open(folder / "edge-bridge.db", KINDS, site="bench", gateway="bench")
         with store:
             run = _Run(folder, store, routes)
+            before = time.process_time()
             took, pause = await run.measure()
+            spent = time.process_time() - before
             written = (folder / "edge-bridge.db").stat().st_size / 1e6
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
     wanted = ITEMS * MACHINES
@@ -58,6 +59,7 @@ async def _intake(name: str, routes: tuple[Route, ...]) -> list[Figure]:
             f"{pause:.2f} s",
             pause <= PAUSE_TARGET_S,
         ),
+        (f"{name}: processor time", f"{spent:.1f} s", None),
         (f"{name}: memory at its peak, database", f"{peak:.0f} MB, {written:.0f} MB", None),
     ]
 
@@ -69,7 +71,9 @@ class _Run:
         self._folder, self._store, self._clock = folder, store, SystemClock()
         names = [f"m{n:02d}" for n in range(MACHINES)]
         parties = {"it_operations": Party("it_operations")}
-        plant = Plant("bench", "bench", {n: Machine(n) for n in names}, {"plm": Source("plm")}, routes, parties)
+        plant = Plant(
+            "bench", "bench", {n: Machine(n) for n in names}, {"plm": Source("plm")}, routes=routes, parties=parties
+        )
         self._pipeline = Pipeline(self._open, plant, store, self._clock, on_commit=self._note)
         self._committed, self._done, self._scanned = 0, asyncio.Event(), asyncio.Event()
 
@@ -140,9 +144,3 @@ def _rule(pattern: str) -> Route:
 def _table() -> tuple[Route, ...]:
     """Return rules as a table of thousands of parts gives them."""
     return tuple(_rule(f"P-{n:05d}") for n in range(TABLE_ROWS))
-
-
-if __name__ == "__main__":
-    os.nice(5)
-    for figure in run():
-        print(*figure, sep=" | ")

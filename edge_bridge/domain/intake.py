@@ -213,7 +213,7 @@ class Intake:
                 yield
             machines[key.split("|", 1)[0]] = None
             if self._register.refresh(key, applied, baseline, reason, cause):
-                self._watch.look_at(key)
+                self._watch.look_at_changed(key)
         for machine in machines:
             self._watch.look(machine)
 

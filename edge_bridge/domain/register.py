@@ -54,9 +54,9 @@ class Register:
 
     def head(self, key: str) -> tuple[Ecn, Demand] | None:
         """Return what is in force: explicit supersedes first, then release, then arrival, then number."""
+        if len(self._demands.get(key, ())) < 2:  # by far the most
+            return next((pair for pair in self._on(key) if pair[0].status.in_force and not pair[0].waiting), None)
         held = [(ecn, d) for ecn, d in self._on(key) if ecn.status.in_force and not ecn.waiting]
-        if len(held) < 2:
-            return held[0] if held else None
         overruled = {number for ecn, _ in held for number in ecn.draft.supersedes if number != ecn.number}
         standing = [pair for pair in held if pair[0].number not in overruled] or held
         return max(standing, key=lambda pair: _order(pair[0]), default=None)

@@ -132,6 +132,7 @@ def _demands(
 ) -> list[Demand]:
     """Return an item's demands: on each machine, of the rules that concern it the first one for each program decides."""
     item = draft.items[place]
+    effectivity = item.effectivity
     answers = [(rule, list(_answers(draft, item, rule))) for rule in (*rules, None)] if machines else []
     found: list[Demand] = []
     for machine_id in machines:
@@ -143,7 +144,7 @@ def _demands(
                 key = program.key(name, exact=machine.exact_names)
                 if key not in seen:
                     seen.add(key)
-                    found.append(_demand(draft, place, machine, (name, key, version), rule, plant, compared))
+                    found.append(_demand(draft, place, machine, (name, key, version, effectivity), rule, plant, compared))
     return found
 
 
@@ -162,13 +163,13 @@ def _demand(
     draft: EcnDraft,
     place: int,
     machine: Machine,
-    named: tuple[str, str, str | None],
+    named: tuple[str, str, str | None, str],
     rule: Rule | None,
     plant: Plant,
     compared: Compared,
 ) -> Demand:
     item, given = draft.items[place], rule.route if rule else None
-    name, key, version = named
+    name, key, version, effectivity = named
     return Demand(
         draft.number,
         machine.id,
@@ -185,7 +186,7 @@ def _demand(
         item.row,
         place,
         rule.digest if rule else "",
-        item.effectivity,
+        effectivity,
     )
 
 

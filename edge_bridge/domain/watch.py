@@ -63,6 +63,21 @@ class Watch:
         if machine is not None and reading is not None:
             self._look_at(key, machine, reading)
 
+    def look_at_changed(self, key: str) -> None:
+        """Do the same for a row that an ECN has just changed. One ECN changes thousands that no machine shows now: where
+        nothing was shown, seen or told of a program before, there is nothing to say of it."""
+        requirement = self._books.state.requirement.get(key)
+        machine = self._books.machine(requirement.demand.machine) if requirement is not None else None
+        if requirement is None or machine is None:
+            return
+        reading = self._fresh(machine.id)
+        if reading is None:
+            return
+        shown = self._shown(machine, reading)
+        quiet = requirement.outdated_since is None and not self._books.cards_at.get(machine.id)
+        if not shown or requirement.demand.key in shown or not quiet:
+            self._look_at(key, machine, reading)
+
     def obligation_due(self, obligation: Obligation) -> None:
         """Judge an obligation whose time has come; one that is not due yet comes up again."""
         books = self._books
