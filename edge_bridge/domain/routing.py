@@ -144,7 +144,9 @@ def _demands(
                 key = program.key(name, exact=machine.exact_names)
                 if key not in seen:
                     seen.add(key)
-                    found.append(_demand(draft, place, machine, (name, key, version, effectivity), rule, plant, compared))
+                    found.append(
+                        _demand(draft, place, machine, (name, key, version, effectivity), rule, plant, compared)
+                    )
     return found
 
 
