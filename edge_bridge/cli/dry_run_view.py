@@ -149,7 +149,7 @@ def _demand(demand: Demand, desk: Desk) -> str:
         by = desk.words("ecn.by_itself")
     else:
         match = ", ".join(f"{name}: {pattern}" for name, pattern in rule.route.match.items())
-        file, line, _ = rule.route.place.rsplit(":", 2)
+        file, line, _ = (rule.route.place or "routes.yaml:–:–").rsplit(":", 2)
         by = desk.words("ecn.by_route", file=file, line=line, match=match)
     version = demand.version or f"SHA-256 {(demand.sha256 or '')[:12]}"
     machine = desk.called(demand.machine)

@@ -222,7 +222,7 @@ class Intake:
         if draft.stage is None or draft.stage == held.draft.stage:
             return
         at = _reached(held, draft, notice)
-        stages = {draft.stage: at} | held.stages
+        stages = held.stages | {draft.stage: held.stages.get(draft.stage, at)}
         told = replace(held.draft, stage=draft.stage, stage_date=draft.stage_date)
         steps = (*held.steps, (draft.stage, at))[-MOST_STEPS:]
         self._books.state.ecn[held.number] = replace(held, draft=told, stages=stages, steps=steps)

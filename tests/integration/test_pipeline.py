@@ -130,7 +130,8 @@ class Bench:
     async def quiet(self) -> None:
         """Wait until everything brought has been committed."""
         pipeline = self.pipeline
-        await until(lambda: not pipeline._queue and not pipeline._patience.busy and not pipeline._recorder.busy)
+        at_rest = lambda: not pipeline._queue and not pipeline._patience.busy and not pipeline._recorder.busy  # noqa: E731
+        await until(at_rest, within=60)  # a traceback drawn on a busy computer takes seconds
         await settle()
 
 
