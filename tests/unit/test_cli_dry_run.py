@@ -116,7 +116,7 @@ def test_a_source_that_cannot_trace_is_read(folder: Path, capsys: pytest.Capture
     assert run.read("b.csv", b"bad", traced=True).error == "b.csv: line 1: it is bad → make it good"
 
 
-def test_thousands_of_files_in_a_few_lines(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_hundreds_of_files_in_a_few_lines(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Each cause once, with how many files it is in; everything is in the JSON."""
     write(folder, "adapters/plm.yaml", "adapter: plm_folder\npath: ../plm\n")
     plm = folder.parent / "drafts"
@@ -127,18 +127,18 @@ def test_thousands_of_files_in_a_few_lines(folder: Path, capsys: pytest.CaptureF
         "fine": "E{n},released,P1,B\n",
         "cut": "E{n}",
     }
-    for n in range(2_000):
+    for n in range(400):
         text = list(texts.values())[n % 4].format(n=n)
         (plm / f"{n:04d}.csv").write_text(f"number,status,part,revision\n{text}")
     assert main(["--config", str(folder), "ecn", str(plm)]) == 1
     said = capsys.readouterr().out
     assert said.count("\n") < 60
-    assert "500 file(s), such as 0000.csv: UNKNOWN STATUS 'zzz'" in said
-    assert "500 file(s), such as 0001.csv: UNROUTED: no machine named and no route matches" in said
-    assert "500 file(s), such as 0003.csv: CANNOT BE READ: " in said
-    assert "2000 file(s), 1500 ECN(s): 0 would turn red" in said
+    assert "100 file(s), such as 0000.csv: UNKNOWN STATUS 'zzz'" in said
+    assert "100 file(s), such as 0001.csv: UNROUTED: no machine named and no route matches" in said
+    assert "100 file(s), such as 0003.csv: CANNOT BE READ: " in said
+    assert "400 file(s), 300 ECN(s): 0 would turn red" in said
     assert main(["--config", str(folder), "ecn", "--json", str(plm)]) == 1
-    assert len(json.loads(capsys.readouterr().out)["files"]) == 2_000
+    assert len(json.loads(capsys.readouterr().out)["files"]) == 400
 
 
 def test_a_command_that_fails_says_so_in_json_too(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
