@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from edge_bridge.domain.state import KINDS, State
 from edge_bridge.edits import Edits
 from edge_bridge.errors import ConfigError, StoreError
 from edge_bridge.forwarder import Forwarder
+from edge_bridge.identity import Ids
 from edge_bridge.pipeline import Committed, Pipeline
 from edge_bridge.ports import Answer, Clock, Command
 from edge_bridge.progress import Progress
@@ -319,7 +319,7 @@ class Daemon:
 
     def _open_ledger(self, plant: Plant) -> Ledger:
         rows = {kind: self._store.load(kind) for kind in KINDS}
-        return Ledger(State.of(rows), plant, self._clock.now(), lambda: str(uuid.uuid4()), self._texts)
+        return Ledger(State.of(rows), plant, self._clock.now(), Ids(), self._texts)
 
     def _remark(self, event: EventType, facts: dict[str, Any]) -> None:
         self._pipeline.note(Remark(self._clock.now(), event, facts))

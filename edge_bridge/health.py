@@ -7,6 +7,7 @@ from typing import Any
 from edge_bridge.domain.books import Books
 from edge_bridge.domain.instant import to_text, to_text_or_none
 from edge_bridge.domain.obligation import Obligation, Verdict
+from edge_bridge.domain.state import register_key
 from edge_bridge.domain.told import card_data, program_data
 
 MOST_OBLIGATIONS = 200  # in one answer: the most urgent ones; the rest is a number
@@ -98,12 +99,14 @@ def _urgency(o: Obligation) -> int:
 
 
 def _obligation(o: Obligation, books: Books) -> dict[str, Any]:
+    rules = books.state.requirement.get(register_key(o.machine, o.program))
     return {
         "obligation": o.id,
         "machine": o.machine,
         "program": o.demand.program,
         "required": o.demand.version,
         "observed": o.observed,
+        "seen": (rules.seen if rules is not None and rules.demand.ecn == o.ecn else None) or o.observed,
         "ecn": o.ecn,
         "verdict": o.verdict,
         "reason": o.reason,

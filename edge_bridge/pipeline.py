@@ -8,22 +8,25 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
+from edge_bridge.alarm import Alarm
 from edge_bridge.contract import source_urn
 from edge_bridge.defects import SetAside, name_of
 from edge_bridge.domain.agenda import Duty
 from edge_bridge.domain.event import EventType
-from edge_bridge.domain.instant import Milliseconds, to_text
+from edge_bridge.domain.instant import to_text
 from edge_bridge.domain.ledger import Ledger
 from edge_bridge.domain.plant import Plant
+from edge_bridge.domain.portions import finished
 from edge_bridge.domain.signal import Acknowledge, Remark, Signal, Waive
 from edge_bridge.domain.state import CommandAnswer
 from edge_bridge.errors import ConfigError
+from edge_bridge.patience import Patience
 from edge_bridge.ports import Answer, Clock
 from edge_bridge.recorder import Recorder, no_room
 from edge_bridge.store import Store
@@ -83,12 +86,13 @@ class Pipeline:
         self._room = asyncio.Event()
         self._room.set()
         self._wake = asyncio.Event()
-        self._alarm: tuple[Milliseconds, asyncio.Task[None]] | None = None
+        self._alarm = Alarm(clock, self._wake.set)
         self._reconfigured: tuple[Plant, asyncio.Future[None]] | None = None
         self._telling: Committed | None = None
         self._answering: list[tuple[asyncio.Future[Any], Any]] = []
         self._aside = SetAside()
         self._excused: dict[tuple[Duty, str], None] = {}
+        self._patience = Patience(clock, beat)
 
     @property
     def trouble(self) -> str | None:
@@ -136,7 +140,7 @@ class Pipeline:
         """Take turns until cancelled. What a cancelled turn has not committed is committed by `close`."""
         await self._commit()  # what the start itself found out
         while True:
-            self._set_alarm()
+            self._alarm.set(self.ledger.next_due())
             await self._wake.wait()
             self._wake.clear()
             await self.turn()
@@ -149,20 +153,22 @@ class Pipeline:
         taken: list[_Waiting] = []
         answers: list[Answer] = []
         try:
-            due_is_judged = self._take_what_waits(taken, answers)
+            due_is_judged = await self._take_what_waits(taken, answers)
         except Exception:  # a defect in judging one file must not stop the judging of all others
             log.error("a defect: going back to what is committed, and on one by one", exc_info=True)
             self._go_back()
             self._queue.extendleft(reversed(taken))
             await self._one_by_one(len(taken))
+            self._patience.end_if_asked()
             return
         self._after_taking()
         if not due_is_judged:  # thousands fall due at once: adapters and broker get their turn in between
             self._wake.set()
         self._answer_later(taken, answers)
         await self._commit()
+        self._patience.end_if_asked()
 
-    def _take_what_waits(self, taken: list[_Waiting], answers: list[Answer]) -> bool:
+    async def _take_what_waits(self, taken: list[_Waiting], answers: list[Answer]) -> bool:
         """Take signals, each after what fell due before it; return whether everything that is due by now is judged.
 
         Evidence that still waits has to be heard before what falls due after it, so time goes on from signal to signal.
@@ -171,13 +177,12 @@ class Pipeline:
             if not self.ledger.advance(self._queue[0].signal.at, MOST_TOGETHER):
                 return False
             taken.append(self._queue.popleft())
-            answers.append(self._take(taken[-1]))
+            answers.append(await self._patience.through(self._steps(taken[-1])))
         return bool(self._queue) or self.ledger.advance(self._clock.now(), MOST_TOGETHER)
 
     async def close(self) -> None:
         """Take what still waits, and keep what is only in memory."""
-        if self._alarm is not None:
-            self._alarm[1].cancel()
+        self._alarm.cancel()
         await self._settle()
         while self._queue:
             await self.turn()
@@ -197,13 +202,17 @@ class Pipeline:
             self._wake.set()
 
     def _take(self, waiting: _Waiting) -> Answer:
+        """Apply one signal at once."""
+        return finished(self._steps(waiting))
+
+    def _steps(self, waiting: _Waiting) -> Generator[None, None, Answer]:
         """Apply one signal. A command that was answered before is not carried out again."""
         commands = self.ledger.books.state.command
         if waiting.identity and (before := commands.get(waiting.identity)) is not None:
             return Answer(before.id, before.ok, before.reason)
         if self._aside.rests(waiting.signal, self._clock.now()):
             return Answer(waiting.identity, False, DEFECT)
-        refused = self.ledger.apply(waiting.signal)
+        refused = yield from self.ledger.steps(waiting.signal)
         self._aside.passed(waiting.signal)
         answer = Answer(waiting.identity, refused is None, refused or "")
         if waiting.identity:
@@ -278,23 +287,6 @@ class Pipeline:
         now = self._clock.now()
         facts = {"reason": "defect", "what": what, "error": type(defect).__name__, "since": to_text(now.utc)}
         self.note(Remark(now, EventType.GAP, facts))
-
-    # -- deadlines ------------------------------------------------------------------------------------------------------
-
-    def _set_alarm(self) -> None:
-        """Wake up when the next deadline falls due. The tick job is a second way in, should this one oversleep."""
-        due = self.ledger.next_due()
-        if self._alarm is not None:
-            if self._alarm[0] == due and not self._alarm[1].done():
-                return
-            self._alarm[1].cancel()
-            self._alarm = None
-        if due is not None:
-            self._alarm = (due, asyncio.create_task(self._ring(due), name="next deadline"))
-
-    async def _ring(self, due: Milliseconds) -> None:
-        await self._clock.sleep(max(0, due - self._clock.now().boottime) / 1000)
-        self._wake.set()
 
     # -- the transaction ------------------------------------------------------------------------------------------------
 

@@ -25,6 +25,37 @@ async def no_room() -> None:
     """Stand in where there is nothing to shed."""
 
 
+class _Batch:
+    """What one transaction writes. first: the sequence of its first event. recorded: UTC ms. Bytes are made once."""
+
+    def __init__(
+        self, changes: Mapping[str, Mapping[str, Any]], events: Sequence[Event], first: int, recorded: Milliseconds
+    ) -> None:
+        self.changes = changes
+        self._events, self._first, self._recorded = events, first, recorded
+        self._sealed: list[StoredEvent] | None = None
+
+    def sealed(self, source: str) -> list[StoredEvent]:
+        """Return the events as they are stored."""
+        if self._sealed is None:
+            numbered = enumerate(self._events, self._first)
+            self._sealed = [self._seal(event, sequence, source) for sequence, event in numbered]
+            self._events = ()
+        return self._sealed
+
+    def _seal(self, event: Event, sequence: int, source: str) -> StoredEvent:
+        return StoredEvent(
+            sequence=sequence,
+            id=event.id,
+            type=str(event.type),
+            origin=event.origin,
+            subject=event.subject,
+            body=seal(event, source=source, sequence=sequence, recorded=self._recorded),
+            time=event.time,
+            recorded=self._recorded,
+        )
+
+
 class Recorder:
     """Holds one batch until it is committed. Being cancelled loses nothing: `finish` goes on where it was.
 
@@ -46,7 +77,7 @@ class Recorder:
         self._source = source
         self._beat = beat
         self._make_room = make_room
-        self._batch: tuple[Mapping[str, Mapping[str, Any]], list[StoredEvent]] | None = None
+        self._batch: _Batch | None = None
         self._attempt: asyncio.Future[None] | None = None
         self._shed_at: Milliseconds | None = None
 
@@ -56,24 +87,9 @@ class Recorder:
         return self._batch is not None
 
     def hold(self, changes: Mapping[str, Mapping[str, Any]], events: Sequence[Event]) -> None:
-        """Take the next batch; the one before must be finished. Its bytes are made now, once."""
+        """Take the next batch; the one before must be finished."""
         assert self._batch is None, "one batch at a time: the next is made of what this one left"
-        recorded = self._clock.now().utc
-        first = self._store.last_sequence + 1
-        sealed = [
-            StoredEvent(
-                sequence=sequence,
-                id=event.id,
-                type=str(event.type),
-                origin=event.origin,
-                subject=event.subject,
-                body=seal(event, source=self._source, sequence=sequence, recorded=recorded),
-                time=event.time,
-                recorded=recorded,
-            )
-            for sequence, event in enumerate(events, first)
-        ]
-        self._batch = (changes, sealed)
+        self._batch = _Batch(changes, events, self._store.last_sequence + 1, self._clock.now().utc)
 
     async def finish(self) -> None:
         """Return when nothing is held any more. A full disk is waited for; a broken database ends the daemon, and the
@@ -98,11 +114,15 @@ class Recorder:
         """Commit once. A caller that is cancelled leaves the attempt running; the next one waits for its outcome."""
         assert self._batch is not None
         if self._attempt is None:
-            self._attempt = asyncio.ensure_future(self._store.run(self._store.commit, *self._batch))
+            self._attempt = asyncio.ensure_future(self._store.run(self._write, self._batch))
         await asyncio.wait({self._attempt})
         attempt, self._attempt = self._attempt, None
         attempt.result()
         self._batch = None
+
+    def _write(self, batch: _Batch) -> None:
+        """Commit, on the thread that writes: thousands of events must not hold up the loop while they are made bytes."""
+        self._store.commit(batch.changes, batch.sealed(self._source))
 
     def _failed(self, error: StoreError) -> None:
         if self.trouble is None:

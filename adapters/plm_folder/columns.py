@@ -29,10 +29,25 @@ Column = Literal[
     "machines",
     "stage",
     "supersedes",
+    "stage_date",
+    "serial_from",
+    "serial_to",
+    "lot",
 ]
 COLUMNS: tuple[str, ...] = get_args(Column)
 REQUIRED = ("number", "status")
-ITEM_COLUMNS = ("part", "drawing", "revision", "program", "version", "sha256", "machines")
+ITEM_COLUMNS = (
+    "part",
+    "drawing",
+    "revision",
+    "program",
+    "version",
+    "sha256",
+    "machines",
+    "serial_from",
+    "serial_to",
+    "lot",
+)
 HEAD_COLUMNS = tuple(column for column in COLUMNS if column not in ITEM_COLUMNS)
 _DECORATION = str.maketrans("", "", " \t\r\n_-./:#*\u3000")
 _MOST_SHOWN = 20

@@ -11,6 +11,7 @@ from adapters.plm_folder import damage
 from adapters.plm_folder.columns import HEAD_COLUMNS, ITEM_COLUMNS
 from adapters.plm_folder.dates import read_date
 from adapters.plm_folder.formats.table import Record, Row
+from adapters.plm_folder.stages import stage_of
 from adapters.plm_folder.unreadable import Unreadable
 from edge_bridge.domain.ecn import EcnDraft, Item, Status
 from edge_bridge.ports import Trace, TracedEcn
@@ -38,6 +39,7 @@ class Reading:
     from_spreadsheet: bool = False
     as_written: frozenset[str] = frozenset()
     digits: Mapping[str, int] = field(default_factory=dict)
+    stages: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -149,6 +151,9 @@ def _item(row: Row, reading: Reading, widths: Mapping[str, int]) -> Item:
         machines=several(values.get("machines", "")),
         row=row.place,
         doubt=_doubt(row, reading, widths),
+        serial_from=values.get("serial_from"),
+        serial_to=values.get("serial_to"),
+        lot=values.get("lot"),
     )
 
 
@@ -206,5 +211,6 @@ def _draft(number: str, ecn: _Gathered, reading: Reading) -> EcnDraft:
         released=released,
         effective_from=effective,
         supersedes=several(said.get("supersedes", "")),
-        stage=said.get("stage"),
+        stage=stage_of(said.get("stage"), word, reading.stages),
+        stage_date=read_date(said["stage_date"], reading.date_formats, reading.zone) if "stage_date" in said else None,
     )

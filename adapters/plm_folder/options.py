@@ -20,6 +20,7 @@ from adapters.plm_folder.formats.fixed_width import Widths
 from adapters.plm_folder.formats.xml_path import parse_path
 from adapters.plm_folder.formats.xml_reader import Mapped
 from adapters.plm_folder.layout_options import JoinOptions, Names, Position, XmlOptions, span_of
+from adapters.plm_folder.stages import STAGES, Stage
 from edge_bridge.domain.ecn import Status
 from edge_bridge.options import FilePath, SourceOptions, one_or_more
 
@@ -65,6 +66,10 @@ class PlmFolderOptions(SourceOptions):
     )
     last_line: str | None = Field(None, description="how a complete text file ends, such as END*")
     status: dict[Status, Names] = Field(default_factory=dict, description="canonical status → the site's words for it")
+    stages: dict[Stage, Names] = Field(
+        default_factory=dict,
+        description="canonical stage → the site's words for it, in `stage` or, without it, `status`",
+    )
     date_formats: Names | tuple[()] = Field((), description="strptime formats, epoch or epoch_ms; tried after ISO 8601")
     defaults: dict[Column, str] = Field(default_factory=dict, description="column → its value where the file says none")
     as_written: Annotated[tuple[Column, ...], BeforeValidator(one_or_more)] = Field(
@@ -122,6 +127,12 @@ class PlmFolderOptions(SourceOptions):
         _refuse_twice({word.value: (word.value, *status.get(word, ())) for word in Status}, "word")
         return status
 
+    @field_validator("stages")
+    @classmethod
+    def _each_stage_once(cls, stages: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        _refuse_twice({stage: (stage, *stages.get(stage, ())) for stage in STAGES}, "word")
+        return stages
+
     @field_validator("date_formats")
     @classmethod
     def _known_directives(cls, formats: tuple[str, ...]) -> tuple[str, ...]:
@@ -175,6 +186,7 @@ class PlmFolderOptions(SourceOptions):
             words=self.words,
             date_formats=self.date_formats,
             zone=self.zone,
+            stages=self.stage_words,
             defaults={str(column): value.strip() for column, value in self.defaults.items() if value.strip()},
             from_spreadsheet=form in SPREADSHEETS,
             as_written=frozenset(map(str, self.as_written)),
@@ -185,6 +197,11 @@ class PlmFolderOptions(SourceOptions):
     def zone(self) -> ZoneInfo:
         """The zone of dates without one; the core fills in the plant's."""
         return ZoneInfo(self.timezone or "UTC")
+
+    @property
+    def stage_words(self) -> Mapping[str, tuple[str, ...]]:
+        """The configured words by stage."""
+        return {str(stage): words for stage, words in self.stages.items()}
 
     @cached_property
     def words(self) -> Mapping[str, Status]:

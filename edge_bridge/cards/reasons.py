@@ -32,6 +32,7 @@ BLIND: Mapping[str, Mapping[Blind, str]] = {
     },
 }
 _LINE = re.compile(r"\bline (\d+)\b")
+_COLUMN = re.compile(r",? column (\d+)\b")
 UNROUTED = {  # what the routing says of an item that leads nowhere
     "it names no part, drawing or program": "未写明零件、图号或程序",
     "no machine named and no route matches": "未写明机床，也没有匹配的路由",
@@ -53,7 +54,9 @@ UNROUTED = {  # what the routing says of an item that leads nowhere
 
 def place(where: str, language: str) -> str:
     """Return a place in a file as its reader says it: `line 7`, `第 7 行`."""
-    return _LINE.sub(r"第 \1 行", where) if language == "zh-CN" else where
+    if language != "zh-CN":
+        return where
+    return _COLUMN.sub(r"，第 \1 列", _LINE.sub(r"第 \1 行", where))
 
 
 def told(reason: str, language: str) -> str:

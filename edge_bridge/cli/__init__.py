@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import json
 import os
 import sys
 import traceback
@@ -12,7 +13,7 @@ from importlib.util import find_spec
 from typing import Protocol, cast
 
 from edge_bridge import __version__
-from edge_bridge.errors import EdgeBridgeError
+from edge_bridge.errors import ConfigErrors, EdgeBridgeError
 
 # One module per command (`-` is `_` in its name); it has NAME, HELP, arguments(parser) and run(args). Imported only when
 # it is the one asked for.
@@ -58,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()  # a reader that went away is noticed here, not while the interpreter ends
         return code
     except EdgeBridgeError as error:
-        return _failed(error, debug=debug)
+        return _failed(error, debug=debug, as_json="--json" in words)
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
@@ -72,9 +73,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return BUG
 
 
-def _failed(error: EdgeBridgeError, *, debug: bool) -> int:
+def _failed(error: EdgeBridgeError, *, debug: bool, as_json: bool) -> int:
+    """Say what went wrong, to a person and, where JSON was asked for, to the program that reads it."""
     if debug:
         traceback.print_exc()
+    if as_json:
+        problems = error.problems if isinstance(error, ConfigErrors) else (error,)
+        told = [{"what": one.what, "fix": one.hint, "where": getattr(one, "where", "")} for one in problems]
+        print(json.dumps({"ok": False, "error": str(error), "problems": told}, ensure_ascii=False, indent=2))
     for line in str(error).splitlines():
         print(f"edge-bridge: {line}", file=sys.stderr)
     return error.exit_code

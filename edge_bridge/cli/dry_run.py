@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -15,11 +16,13 @@ from edge_bridge.domain.dates import Timing, timing
 from edge_bridge.domain.ecn import Ecn, EcnDraft
 from edge_bridge.domain.evidence import Assessment
 from edge_bridge.domain.ledger import Ledger
+from edge_bridge.domain.portions import finished
 from edge_bridge.domain.reading import Reading
 from edge_bridge.domain.routing import Demand, Unrouted, route
 from edge_bridge.domain.signal import EcnNotice
 from edge_bridge.domain.state import KINDS, Requirement, State, register_key
 from edge_bridge.errors import AdapterError, EdgeBridgeError
+from edge_bridge.ports import TracedEcn, Traces
 from edge_bridge.store import Snapshot
 
 
@@ -84,12 +87,20 @@ class EcnRead:
     same: bool
     outlooks: tuple[Outlook, ...] = ()
     unrouted: tuple[Unrouted, ...] = ()
+    origin: TracedEcn | None = None
 
     @property
     def faulty(self) -> bool:
         """Whether somebody must do something before it can work."""
         in_force = self.draft.status is not None and self.draft.status.in_force
         return self.draft.status is None or (in_force and bool(self.unrouted))
+
+    @property
+    def causes(self) -> frozenset[tuple[str, str]]:
+        """What somebody must mend, as (kind, detail): the same in thousands of files is one thing to do."""
+        if self.draft.status is None:
+            return frozenset({("unknown_status", self.draft.status_word)})
+        return frozenset(("unrouted", one.reason) for one in self.unrouted) if self.faulty else frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +112,19 @@ class FileRead:
     ecns: tuple[EcnRead, ...] = ()
     error: str = ""
     chinese: str = ""
+    what: str = ""
 
     @property
     def faulty(self) -> bool:
         """Whether somebody must do something before it can work."""
         return bool(self.error) or any(one.faulty for one in self.ecns)
+
+    @property
+    def causes(self) -> frozenset[tuple[str, str]]:
+        """What somebody must mend in it; what is unreadable is told without the place, which differs from file to file."""
+        if self.error:
+            return frozenset({("unreadable", self.what or self.error)})
+        return frozenset(cause for one in self.ecns for cause in one.causes)
 
 
 def choose(desk: Desk, path: Path, named: str | None, sample: tuple[Path, bytes] | None) -> Choice:
@@ -151,16 +170,26 @@ class DryRun:
         rows = {kind: _rows(snapshot, kind) for kind in KINDS}
         self._ledger = Ledger(State.of(rows), desk.config.plant, desk.now, lambda: str(uuid.uuid4()))
 
-    def read(self, name: str, data: bytes) -> FileRead:
-        """Return what the file would be read as, and what would become of it."""
-        digest = hashlib.sha256(data).hexdigest()
-        try:
-            drafts = self._choice.reader.read(name, data)
-        except AdapterError as error:
-            return FileRead(name, digest, error=str(error), chinese=_in_chinese(name, error.__cause__))
-        return FileRead(name, digest, tuple(self._take(draft, name, digest) for draft in drafts))
+    def read(self, name: str, data: bytes, *, traced: bool = False) -> FileRead:
+        """Return what the file would be read as, and what would become of it.
 
-    def _take(self, draft: EcnDraft, name: str, digest: str) -> EcnRead:
+        traced: with the line or cell of each field, where the source can say it.
+        """
+        digest, origins = hashlib.sha256(data).hexdigest(), tuple[TracedEcn, ...]()
+        adapter = self._choice.adapter.adapter
+        try:
+            if traced and hasattr(adapter, "trace"):
+                origins = cast(Traces, adapter).trace(name, data)
+                drafts = tuple(origin.draft for origin in origins)
+            else:
+                drafts = self._choice.reader.read(name, data)
+        except AdapterError as error:
+            chinese = _in_chinese(name, error.__cause__)
+            return FileRead(name, digest, error=str(error), chinese=chinese, what=_what(error))
+        pairs = zip_longest(drafts, origins)
+        return FileRead(name, digest, tuple(self._take(draft, origin, name, digest) for draft, origin in pairs))
+
+    def _take(self, draft: EcnDraft, origin: TracedEcn | None, name: str, digest: str) -> EcnRead:
         books, plant = self._ledger.books, self._desk.config.plant
         dates = timing(draft, self._desk.now.utc, plant)
         demands, unrouted = route(draft, plant)
@@ -169,9 +198,9 @@ class DryRun:
         if draft.status is not None:
             # a name of its own: a file that the daemon has taken in already would not be looked at again
             notice = EcnNotice(self._choice.id, self._desk.now, f"dry run/{name}/{draft.number}", digest, (draft,))
-            self._ledger.apply(notice)
+            finished(self._ledger.intake.take(notice))  # and no cards: nobody reads them here
         outlooks = tuple(self._outlook(demand) for demand in demands)
-        return EcnRead(draft, dates, books.state.ecn.get(draft.number), same, outlooks, tuple(unrouted))
+        return EcnRead(draft, dates, books.state.ecn.get(draft.number), same, outlooks, tuple(unrouted), origin)
 
     def _outlook(self, demand: Demand) -> Outlook:
         books = self._ledger.books
@@ -189,6 +218,11 @@ def _in_chinese(name: str, cause: BaseException | None) -> str:
     what, hint = getattr(cause, "chinese", ""), getattr(cause, "chinese_hint", "")
     where = place(getattr(cause, "where", ""), "zh-CN")
     return f"{name}: {f'{where}: ' if where else ''}{what} → {hint}" if what else ""
+
+
+def _what(error: AdapterError) -> str:
+    """Return what is wrong with a file without its place, from a reader that says it."""
+    return str(getattr(error.__cause__, "what", ""))
 
 
 def _rows(snapshot: Snapshot | None, kind: str) -> dict[str, Any]:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 
 from edge_bridge.cli import output
 from edge_bridge.cli.desk import Desk
-from edge_bridge.cli.dry_run import Choice, EcnRead, FileRead, Outlook
+from edge_bridge.cli.dry_run import EcnRead, FileRead, Outlook
 from edge_bridge.cli.words import known
-from edge_bridge.domain.instant import When, to_text_or_none
+from edge_bridge.domain.instant import When
 from edge_bridge.domain.routing import Demand
+from edge_bridge.ports import Trace
 
+MOST_TRACED = 8  # ECNs, and items, of a file whose fields are traced without being asked for
+MOST_CAUSES = 15
+STAGES = frozenset({"released", "programming", "review", "approved", "available"})
 MOST_ECNS = 200  # of one file, that are shown whole; of more, only the first of those that somebody must look at
 STYLES = {"red": "bold red", "green": "green", "blind": "yellow", "none": "dim"}
 
 
-def show_file(one: FileRead, desk: Desk) -> None:
-    """Print one file."""
+def show_file(one: FileRead, desk: Desk, *, fields: bool = False) -> None:
+    """Print one file. fields: with the origin of every field, however many there are."""
     output.say("")
     if one.error:
         what = one.chinese if desk.language == "zh-CN" and one.chinese else one.error
@@ -26,11 +29,31 @@ def show_file(one: FileRead, desk: Desk) -> None:
         return
     output.paragraph(desk.words("ecn.file", file=one.name, count=len(one.ecns)), "bold")
     shown = one.ecns if len(one.ecns) <= MOST_ECNS else [ecn for ecn in one.ecns if ecn.faulty][:MOST_ECNS]
+    few = sum(len(ecn.draft.items) for ecn in shown) <= MOST_TRACED and len(shown) <= MOST_TRACED
     for ecn in shown:
-        for text, style, indent in _lines(ecn, desk):
+        for text, style, indent in _lines(ecn, desk, fields=fields or few):
             output.paragraph(text, style, indent=indent)
+    if not few and not fields and any(ecn.origin for ecn in shown):
+        output.paragraph(desk.words("ecn.more_fields"), "dim", indent=2)
     if left := len(one.ecns) - len(shown):
         output.paragraph(desk.words("ecn.left_out", count=left), "dim", indent=2)
+
+
+def show_causes(found: Sequence[FileRead], desk: Desk) -> None:
+    """Print what must be mended, each cause once with the number of files and one of them, the most frequent first."""
+    files: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for one in found:
+        for cause in sorted(one.causes):
+            files[cause].append(one.name)
+    ordered = sorted(files.items(), key=lambda pair: -len(pair[1]))
+    for (kind, detail), names in ordered[:MOST_CAUSES]:
+        values = {"word": detail} if kind == "unknown_status" else {"reason": desk.reason(detail)}
+        what = (
+            desk.words("ecn.unreadable", what=detail) if kind == "unreadable" else desk.words(f"ecn.{kind}", **values)
+        )
+        output.paragraph(desk.words("ecn.cause", count=len(names), what=what, file=names[0]), "red")
+    if (left := len(ordered) - MOST_CAUSES) > 0:
+        output.paragraph(desk.words("ecn.more_causes", count=left), "dim")
 
 
 def summary(found: Sequence[FileRead], desk: Desk) -> str:
@@ -50,70 +73,9 @@ def summary(found: Sequence[FileRead], desk: Desk) -> str:
     )
 
 
-def as_data(found: Sequence[FileRead], choice: Choice, desk: Desk) -> dict[str, Any]:
-    """Return the same for programs."""
-    return {
-        "source": choice.id,
-        "source_chosen": choice.why,
-        "ok": not any(one.faulty for one in found),
-        "files": [
-            {
-                "file": one.name,
-                "sha256": one.sha256,
-                "error": one.error or None,
-                "ecns": [_ecn_data(ecn, desk) for ecn in one.ecns],
-            }
-            for one in found
-        ],
-    }
-
-
-def _ecn_data(one: EcnRead, desk: Desk) -> dict[str, Any]:
-    draft = one.draft
-    return {
-        "ecn": draft.number,
-        "status": draft.status,
-        "status_word": draft.status_word,
-        "title": draft.title,
-        "released": _when_data(draft.released),
-        "effective_from": _when_data(draft.effective_from),
-        "suspect_time": one.timing.suspect,
-        "waits_until": to_text_or_none(one.timing.waits_until),
-        "same": one.same,
-        "baseline": bool(one.ecn and one.ecn.baseline),
-        "items": [
-            {
-                name: getattr(item, name)
-                for name in ("row", "part", "drawing", "revision", "program", "version", "machines")
-            }
-            for item in draft.items
-        ],
-        "demands": [_outlook_data(outlook, desk) for outlook in one.outlooks],
-        "unrouted": [{"row": u.item.row, "part": u.item.part, "reason": u.reason} for u in one.unrouted],
-    }
-
-
-def _when_data(when: When | None) -> dict[str, Any] | None:
-    return None if when is None else {"at": to_text_or_none(when.utc), "quality": when.quality, "text": when.text}
-
-
-def _outlook_data(one: Outlook, desk: Desk) -> dict[str, Any]:
-    return {
-        "machine": one.demand.machine,
-        "program": one.demand.program,
-        "required": one.demand.version,
-        "row": one.demand.row,
-        "route": _entry(one.demand, desk),
-        "in_force": one.in_force,
-        "outlook": one.colour,
-        "reason": str(one.assessment.blind or one.assessment.comparison) if one.assessment else None,
-        "seen": one.assessment.seen if one.assessment else None,
-        "read": to_text_or_none(one.reading.at.utc if one.reading else None),
-    }
-
-
-def _lines(one: EcnRead, desk: Desk) -> Iterator[tuple[str, str, int]]:
-    """Yield an ECN's lines with style and indent."""
+def _lines(one: EcnRead, desk: Desk, *, fields: bool) -> Iterator[tuple[str, str, int]]:
+    """Yield an ECN's lines with style and indent. fields: with the origin of each field, where it is known."""
+    origin = one.origin if fields else None
     draft = one.draft
     status = desk.words(draft.status) if draft.status else "?"
     word = f" ({draft.status_word})" if draft.status_word and draft.status_word != draft.status else ""
@@ -127,7 +89,11 @@ def _lines(one: EcnRead, desk: Desk) -> Iterator[tuple[str, str, int]]:
         yield desk.words("ecn.undated"), "yellow", 4
     for text in _special(one, desk):
         yield text, "yellow", 4
-    by_item = {place: [o for o in one.outlooks if o.demand.item == place] for place in range(len(draft.items))}
+    if origin is not None:
+        yield from _origins(origin.head, desk, indent=4)
+    by_item: defaultdict[int, list[Outlook]] = defaultdict(list)
+    for outlook in one.outlooks:
+        by_item[outlook.demand.item].append(outlook)
     reasons = {id(u.item): u.reason for u in one.unrouted}
     for lost in one.unrouted if not draft.items else ():
         yield desk.words("ecn.unrouted", reason=desk.reason(lost.reason)), "bold red", 4
@@ -137,6 +103,10 @@ def _lines(one: EcnRead, desk: Desk) -> Iterator[tuple[str, str, int]]:
         }
         facts["row"] = desk.place(facts["row"])
         yield desk.words("ecn.item", machines=", ".join(item.machines) or "–", **facts), "", 4
+        if item.effectivity:
+            yield desk.words("effectivity", text=item.effectivity), "yellow", 6
+        if origin is not None and place < len(origin.items):
+            yield from _origins(origin.items[place], desk, indent=6)
         if reason := reasons.get(id(item)):
             yield desk.words("ecn.doubt" if item.doubt else "ecn.unrouted", reason=desk.reason(reason)), "bold red", 6
         for outlook in by_item[place]:
@@ -144,8 +114,18 @@ def _lines(one: EcnRead, desk: Desk) -> Iterator[tuple[str, str, int]]:
             yield _outlook(outlook, desk, held=one.same), STYLES[outlook.colour], 8
 
 
+def _origins(traces: Mapping[str, Trace], desk: Desk, *, indent: int) -> Iterator[tuple[str, str, int]]:
+    """Yield where each field came from, as the file has it."""
+    for field, trace in traces.items():
+        place = desk.place(trace.place)
+        yield desk.words("ecn.origin", field=field, raw=trace.raw, place=place, header=trace.header), "dim", indent
+
+
 def _special(one: EcnRead, desk: Desk) -> Iterator[str]:
-    """Yield what is special about its dates and its content."""
+    """Yield what is special about its dates, its stage and its content."""
+    if one.draft.stage:
+        mapped = one.draft.stage in STAGES
+        yield desk.words("ecn.stage" if mapped else "ecn.stage_as_said", stage=one.draft.stage)
     if one.timing.suspect:
         yield desk.words("ecn.suspect")
     if one.timing.waits_until is not None:
@@ -164,22 +144,16 @@ def _when(when: When | None, desk: Desk) -> str:
 
 
 def _demand(demand: Demand, desk: Desk) -> str:
-    entry = _entry(demand, desk)
-    if entry is None:
+    rule = desk.config.plant.index.numbered(demand.route)
+    if rule is None:
         by = desk.words("ecn.by_itself")
     else:
-        rule = desk.config.plant.routes[entry - 1]
-        match = ", ".join(f"{name}: {pattern}" for name, pattern in rule.match.items())
-        by = desk.words("ecn.by_route", number=entry, match=match)
+        match = ", ".join(f"{name}: {pattern}" for name, pattern in rule.route.match.items())
+        file, line, _ = (rule.route.place or "routes.yaml:–:–").rsplit(":", 2)
+        by = desk.words("ecn.by_route", file=file, line=line, match=match)
     version = demand.version or f"SHA-256 {(demand.sha256 or '')[:12]}"
     machine = desk.called(demand.machine)
     return desk.words("ecn.demand", machine=machine, program=demand.program, version=version, route=by)
-
-
-def _entry(demand: Demand, desk: Desk) -> int | None:
-    """Return which entry of routes.yaml led here, counted from 1."""
-    digests = [rule.digest for rule in desk.config.plant.routes]
-    return digests.index(demand.route) + 1 if demand.route in digests else None
 
 
 def _outlook(one: Outlook, desk: Desk, *, held: bool) -> str:

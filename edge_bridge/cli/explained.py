@@ -15,6 +15,7 @@ from edge_bridge.domain.routing import route
 from edge_bridge.domain.told import obligation_data, program_data
 
 HEADS = {"red": "bold red", "yellow": "bold yellow", "green": "bold green", "quiet": "bold"}
+MOST_STEPS = 8  # of an ECN's way, the newest
 MOST = 12  # findings that are shown without --all
 FEW = 3  # where none of them matters now
 
@@ -159,6 +160,9 @@ def _about(ecn: Ecn, desk: Desk) -> Iterator[tuple[str, str]]:
     if draft.category or draft.designer:
         facts = {"category": draft.category or "–", "designer": draft.designer or "–"}
         yield desk.words("explain.category", **facts), ""
+    if ecn.steps:
+        way = " → ".join(f"{stage} {desk.time(at)}" for stage, at in ecn.steps[-MOST_STEPS:])
+        yield desk.words("explain.way", way=way), ""
     if ecn.waiting:
         yield desk.words("explain.waiting", at=desk.time(ecn.release)), "yellow"
     if ecn.baseline:

@@ -105,7 +105,7 @@ def _obligation(one: Facts, desk: Desk) -> tuple[object, ...]:
         one["machine"],
         one["program"],
         one["required"],
-        one["observed"],
+        one.get("seen") or one["observed"],  # a daemon of an older release says the latter alone
         one["ecn"],
     )
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from itertools import islice
 from pathlib import Path
 from typing import Literal, TypeVar
 
 from edge_bridge import strict_yaml
 from edge_bridge.config import adapters as adapter_files
 from edge_bridge.config.adapters import AdapterConfig, Surroundings
-from edge_bridge.config.routes import Names, dead_routes, machine_problems, read_routes, share_problems
+from edge_bridge.config.groups import group_problems, groups_of
+from edge_bridge.config.route_doubts import doubts
+from edge_bridge.config.route_table import Table
+from edge_bridge.config.routes import Names, machine_problems, read_routes, share_problems
 from edge_bridge.config.settings import MqttOptions, StoreOptions
 from edge_bridge.config.site import SiteOptions, party_doubts, site_values
 from edge_bridge.domain.plant import Plant, Route
@@ -20,8 +24,9 @@ from edge_bridge.errors import ConfigError, ConfigErrors
 from edge_bridge.options import ShareOptions, read_options
 from edge_bridge.plugins import Plugins, find
 from edge_bridge.ports import Clock
-from edge_bridge.strict_yaml import ENTRIES, Section, load_list
+from edge_bridge.strict_yaml import Section, load_list
 
+MOST_DOUBTS = 20  # about routes
 SITE_FILE, ROUTES_FILE = "edge-bridge.yaml", "routes.yaml"
 PKI = "pki"  # the folder of certificates, beside the database
 INSTALLED = Path("/etc/edge-bridge")
@@ -98,7 +103,7 @@ class _Reading:
         self.problems: list[ConfigError] = []
         self.sections: list[Section] = []
         self.site_section: Section | None = None
-        self.routes_section: Section | None = None
+        self.tables: tuple[Table, ...] = ()
 
     def attempt(self, work: Callable[[], Result]) -> Result | None:
         """Return what `work` returns, or keep its problems and return None."""
@@ -113,7 +118,7 @@ class _Reading:
     def everything(self) -> tuple[SiteOptions | None, dict[str, AdapterConfig], tuple[Route, ...]]:
         site = self.attempt(self.site)
         built = self.adapters(site)
-        return site, built, self.attempt(lambda: self.routes(built)) or ()
+        return site, built, self.attempt(lambda: self.routes(site, built)) or ()
 
     def site(self) -> SiteOptions:
         section = strict_yaml.load(self.folder / SITE_FILE, self.base)
@@ -138,16 +143,19 @@ class _Reading:
             self.problems += share_problems(share, names)
         return found
 
-    def routes(self, built: Mapping[str, AdapterConfig]) -> tuple[Route, ...]:
+    def routes(self, site: SiteOptions | None, built: Mapping[str, AdapterConfig]) -> tuple[Route, ...]:
+        names = _names(built, adapter_files.files(self.folder))
+        if site is not None and self.site_section is not None:
+            self.problems += group_problems(site.groups, names, self.site_section)
+            names = replace(names, groups=groups_of(site.groups, names))
         file = self.folder / ROUTES_FILE
         if not file.exists() and not file.is_symlink():
             return ()
         section = load_list(file, self.base)
         self.sections.append(section)
-        self.routes_section = section
-        names = _names(built, adapter_files.files(self.folder))
         self.problems += machine_problems(section, names)
-        return read_routes(section, names)
+        routes, self.tables = read_routes(section, names)
+        return routes
 
     def config(self, site: SiteOptions, built: Mapping[str, AdapterConfig], routes: tuple[Route, ...]) -> Config:
         machines = {a.id: adapter_files.machine(a) for a in built.values() if a.delivers == "readings"}
@@ -185,6 +193,8 @@ class _Reading:
         total = hashlib.sha256()
         for section in sorted(self.sections, key=lambda section: section.file):
             total.update(f"{section.file.relative_to(self.folder)}\0{section.sha256}\0".encode())
+        for table in self.tables:
+            total.update(f"{table.file.relative_to(self.folder)}\0{table.sha256}\0".encode())
         return total.hexdigest()
 
     def _warnings(self, site: SiteOptions, plant: Plant, built: Mapping[str, AdapterConfig]) -> Iterator[ConfigError]:
@@ -202,11 +212,7 @@ class _Reading:
             plant.parties, {machine.area for machine in plant.machines.values()} - {""}
         ):
             yield ConfigError(what, hint, key=key, where=place(key))
-        for later, earlier in dead_routes(plant.routes):
-            assert self.routes_section is not None
-            first = self.routes_section.where((ENTRIES, earlier)).rsplit(":", 2)[1]
-            what = f"this route never decides anything: the one in line {first} comes first"
-            yield ConfigError(what, "remove one of them", where=self.routes_section.where((ENTRIES, later)))
+        yield from _route_doubts(plant.routes, self.folder)
         yield from self._unread(plant)
 
     def _unread(self, plant: Plant) -> Iterator[ConfigError]:
@@ -225,6 +231,29 @@ class _Reading:
             if not found:
                 hint = f"add a file for it to {self.folder / 'adapters'}"
                 yield ConfigError(f"no {what} is configured", hint, where=f"{self.folder / 'adapters'}:1:1")
+
+
+def _route_doubts(routes: tuple[Route, ...], folder: Path) -> Iterator[ConfigError]:
+    """Warn of rules that never decide anything or contradict each other; a table may hold thousands of them."""
+    found = list(islice(doubts(routes), MOST_DOUBTS + 1))
+    for later, earlier, kind in found[:MOST_DOUBTS]:
+        first, where = _shown(routes[earlier], routes[later]), f"{folder / routes[later].place}"
+        if kind == "dead":
+            yield ConfigError(
+                f"this route never decides anything: {first} comes first", "remove one of them", where=where
+            )
+        else:
+            what = f"this route and {first} give one program two versions; where both match, the first decides"
+            yield ConfigError(what, "put the special case first, or make the patterns narrower", where=where)
+    if len(found) > MOST_DOUBTS:
+        yield ConfigError("more such routes follow", "mend these first", where=f"{folder / ROUTES_FILE}:1:1")
+
+
+def _shown(earlier: Route, later: Route) -> str:
+    """Say where the earlier rule stands, as seen from the later one."""
+    file, line, _ = earlier.place.rsplit(":", 2)
+    here = later.place.rsplit(":", 2)[0]
+    return f"the one in line {line}" if file == here else f"the one in {file}, line {line},"
 
 
 def _names(built: Mapping[str, AdapterConfig], files: tuple[Path, ...]) -> Names:

@@ -31,6 +31,10 @@ def _party_name(value: object) -> object:
     return value
 
 
+def _one_or_more(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
 PartyName = Annotated[str, BeforeValidator(_party_name)]
 
 
@@ -62,6 +66,9 @@ class SiteOptions(Options):
     mqtt: MqttOptions = Field(description="the broker")
     store: StoreOptions = Field(description="the database")
     cards: CardOptions = Field(default_factory=CardOptions, description="how long cards wait")
+    groups: dict[str, Annotated[tuple[str, ...], BeforeValidator(_one_or_more)]] = Field(
+        default_factory=dict, description="one name for several machines, for routes"
+    )
     parties: dict[PartyName, PartyOptions | None] = Field(default_factory=dict, description="who gets cards")
 
     def plant_parties(self) -> Mapping[str, Party]:
@@ -102,4 +109,6 @@ def _gets(party: Party, kind: Kind, usual: tuple[str, ...]) -> bool:
 
 def site_values(section: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the file's values with `{}` for blocks that are there without a line in them, as people leave them."""
-    return {key: {} if value is None and key in ("cards", "parties") else value for key, value in section.items()}
+    return {
+        key: {} if value is None and key in ("cards", "groups", "parties") else value for key, value in section.items()
+    }

@@ -44,6 +44,9 @@ _ITEM = record(
     {
         "sha256": maybe(text("the content that the program must have")),
         "row": text("where in the file"),
+        "serial_from": text("first serial number for which it holds: as the ECN says, never judged"),
+        "serial_to": text("last serial number for which it holds"),
+        "lot": text("lot for which it holds"),
     },
 )
 _ECN = record(
@@ -64,6 +67,7 @@ _ECN = record(
         "source": identifier("where the file came from"),
         "supersedes": many(text(), "ECN numbers"),
         "stages": _STAGES,
+        "stage_history": many(record({"stage": text(), "at": instant()}), "its whole way, with what it came back to"),
         "skew_s": number("seconds by which the release lay ahead of our clock, and was taken as now"),
         "baseline": yes_no("released before its source was watched: it opens no obligation"),
         "waiting": yes_no("effective later: it binds nobody yet"),
@@ -124,6 +128,7 @@ _OBLIGATION = record(
     },
     {
         "required_sha256": maybe(text("content demanded")),
+        "effectivity": text("serial numbers and lots for which it holds: as the ECN says, never judged"),
         "ended": maybe(text("why it was closed without a match")),
         "inferred": yes_no("a match proven by the evidence's own time, seen only after due"),
         "confirmed_at": maybe(instant("when an unverifiable one was seen right at last: no credit, no blame")),

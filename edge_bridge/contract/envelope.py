@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
+
+from pydantic_core import PydanticSerializationError, to_json
 
 from edge_bridge.domain.event import Event, EventType
 from edge_bridge.domain.instant import Milliseconds, to_text
@@ -58,6 +61,15 @@ def seal(event: Event, *, source: str, sequence: int, recorded: Milliseconds) ->
     if event.causation is not None:
         envelope["causationid"] = event.causation
     envelope["data"] = event.data
+    return _json(envelope)
+
+
+def _json(envelope: dict[str, Any]) -> bytes:
+    """Return compact JSON, by the quick way where it can say it: one ECN may make 100 000 events."""
+    with suppress(PydanticSerializationError):
+        quick = to_json(envelope)
+        if b"NaN" not in quick and b"Infinity" not in quick:
+            return quick
     text = json.dumps(envelope, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     # A half surrogate from a badly encoded file has no UTF-8: it becomes "?", for one bad name must not hold up the rest.
     return text.encode("utf-8", "replace")

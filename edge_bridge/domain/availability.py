@@ -72,6 +72,8 @@ class Availability:
 
     def since(self, demand: Demand) -> Milliseconds | None:
         """Return since when what is demanded lies ready for its machine, UTC ms, or None when it does not."""
+        if not self._rows:
+            return None
         machine = self._books.machine(demand.machine)
         ready = [row.since.utc for row in self._at(machine, demand.key) if _meets(row, demand)] if machine else []
         return min(ready, default=None)

@@ -62,10 +62,11 @@ class Books:
         time: Milliseconds | None = None,
         correlation: str | None = None,
         causation: str | None = None,
+        identity: str | None = None,
     ) -> str:
-        """Write one fact; return its id."""
+        """Write one fact; return its id, which is `identity` where one was taken before."""
         at = self.now.utc if time is None else time
-        made = Event(self.new_id(), event, origin, subject, at, data, correlation, causation)
+        made = Event(identity or self.new_id(), event, origin, subject, at, data, correlation, causation)
         self.events.append(made)
         return made.id
 
@@ -91,7 +92,8 @@ class Books:
 
     def obligations_on(self, key: str) -> list[Obligation]:
         """Return the open obligations on a register key."""
-        return [self.state.obligation[i] for i in sorted(self.open_on.get(key, ()))]
+        found = self.open_on.get(key)
+        return [self.state.obligation[i] for i in sorted(found)] if found else []
 
     def obligations_at(self, machine: str) -> list[Obligation]:
         """Return the open obligations on a machine."""
@@ -117,8 +119,9 @@ class Books:
         self.agenda.add(boottime, duty, key)
 
     def _index(self, obligation: Obligation) -> None:
-        self.open_on[self._key(obligation)].add(obligation.id)
-        self.open_at[obligation.machine].add(obligation.id)
+        demand = obligation.demand
+        self.open_on[register_key(demand.machine, demand.key)].add(obligation.id)
+        self.open_at[demand.machine].add(obligation.id)
 
     def _index_card(self, card: Card) -> None:
         self.open_cards[card.dedup_key] = card.id

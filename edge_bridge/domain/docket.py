@@ -17,7 +17,7 @@ from edge_bridge.domain.instant import Milliseconds, Stamp, to_text
 from edge_bridge.domain.obligation import Obligation, Trigger, Verdict, step
 from edge_bridge.domain.reading import Reading
 from edge_bridge.domain.routing import Demand
-from edge_bridge.domain.state import register_key
+from edge_bridge.domain.state import MachineState, register_key
 from edge_bridge.domain.told import obligation_data
 from edge_bridge.domain.version import Comparison
 
@@ -32,35 +32,47 @@ class Docket:
         self._board = board
         self._availability = availability
 
-    def open(self, demand: Demand, ecn: Ecn, unmet_since: Milliseconds | None, cause: str | None) -> None:
-        """Open an obligation: due = max(release, arrival) + limit, fixed from now on."""
-        books = self._books
-        release = ecn.release
-        t0 = ecn.arrived.utc if release is None else max(release, ecn.arrived.utc)
-        machine = books.machine(demand.machine)
-        obligation = Obligation(
+    def open(self, demand: Demand, ecn: Ecn, unmet_since: Milliseconds | None, cause: str | None) -> Obligation:
+        """Open an obligation: due = max(release, arrival) + limit, fixed from now on. One ECN may open 100 000."""
+        books, release, arrived = self._books, ecn.release, ecn.arrived
+        t0 = arrived.utc if release is None else max(release, arrived.utc)
+        unmet = unmet_since if unmet_since is not None else (release if release is not None else t0)
+        machine = books.plant.machines.get(demand.machine)
+        kept = books.state.machine.get(demand.machine)
+        exposed = _ran_old(kept, demand, unmet, books.now.utc) if kept is not None and kept.runs else 0
+        opened = Obligation(
             id=books.new_id(),
             demand=demand,
             source=ecn.source,
             file=ecn.file,
             sha256=ecn.sha256,
             area=machine.area if machine else "",
-            arrived=ecn.arrived,
+            arrived=arrived,
             t0=t0,
-            due=Deadline(t0 + demand.limit, ecn.arrived).anchored(books.now),
-            unmet_since=unmet_since if unmet_since is not None else (release if release is not None else t0),
+            due=Deadline(t0 + demand.limit, arrived).anchored(books.now),
+            unmet_since=unmet,
             release=release,
             time_quality=ecn.time_quality,
             late_arrival=ecn.late_arrival,
+            exposure=exposed,
+            counted=books.now.utc if exposed else None,
             stages=ecn.stages if (ready := self._availability.since(demand)) is None else ecn.stages | {STAGE: ready},
+            last_event=books.new_id(),
         )
-        if (exposed := self._exposure(obligation, books.now)) > 0:
-            obligation = replace(obligation, exposure=exposed, counted=books.now.utc)
-        self._tell(obligation, EventType.OBLIGATION_OPENED, cause)
-        books.schedule(obligation.due.boottime, Duty.OBLIGATION, obligation.id)
-        kept = books.state.machine.get(obligation.machine)
+        books.emit(
+            EventType.OBLIGATION_OPENED,
+            origin=demand.machine,
+            subject=demand.machine,
+            data=obligation_data(opened),
+            correlation=opened.id,
+            causation=cause,
+            identity=opened.last_event,
+        )
+        books.put_obligation(opened)
+        books.schedule(opened.due.boottime, Duty.OBLIGATION, opened.id)
         if kept is not None and kept.reachable is False:
-            books.schedule(books.now.boottime, Duty.UNREACHABLE, obligation.machine)  # now it matters
+            books.schedule(books.now.boottime, Duty.UNREACHABLE, opened.machine)  # now it matters
+        return opened
 
     def match(self, obligation: Obligation, assessment: Assessment, reading: Reading) -> None:
         """Say that fresh evidence shows the required program.
@@ -189,14 +201,8 @@ class Docket:
     def _exposure(self, obligation: Obligation, until: Stamp) -> Milliseconds:
         """Add up how long the machine ran an old version of this program since it was to change."""
         kept = self._books.state.machine.get(obligation.machine)
-        demand, total = obligation.demand, obligation.exposure
         start = obligation.unmet_since if obligation.counted is None else obligation.counted
-        for run in kept.runs if kept else ():
-            if run.program != demand.key or run.version is None or demand.version is None:
-                continue
-            if demand.rule.compare(run.version, demand.version) in OLD:
-                total += max(0, (until.utc if run.until is None else run.until) - max(run.since, start))
-        return total
+        return obligation.exposure + (_ran_old(kept, obligation.demand, start, until.utc) if kept else 0)
 
     def _tell(
         self, obligation: Obligation, event: EventType, cause: str | None, revises: str | None = None
@@ -218,6 +224,17 @@ class Docket:
                 requirement, verdict=str(kept.verdict), due=kept.due.utc, obligation=kept.id
             )
         return kept
+
+
+def _ran_old(kept: MachineState, demand: Demand, start: Milliseconds, until: Milliseconds) -> Milliseconds:
+    """Return how long a machine ran another version of the program than the one demanded, between two instants."""
+    total = 0
+    for run in kept.runs:
+        if run.program != demand.key or run.version is None or demand.version is None:
+            continue
+        if demand.rule.compare(run.version, demand.version) in OLD:
+            total += max(0, (until if run.until is None else run.until) - max(run.since, start))
+    return total
 
 
 def _proven(obligation: Obligation, assessment: Assessment) -> Milliseconds | None:

@@ -10,6 +10,9 @@ from enum import StrEnum
 
 from edge_bridge.domain.instant import Stamp, When
 
+LOADED = "loaded"  # the last stage: the program on the machine, which no file can say
+MOST_STEPS = 100  # of one ECN's way through its stages that are kept, the newest
+
 
 class Status(StrEnum):
     """Canonical status; a site's own words are mapped in YAML."""
@@ -42,6 +45,17 @@ class Item:
     machines: tuple[str, ...] = ()
     row: str = ""
     doubt: str = ""
+    serial_from: str | None = None
+    serial_to: str | None = None
+    lot: str | None = None
+
+    @property
+    def effectivity(self) -> str:
+        """Return the serial numbers and lots from which it holds, as people write them; empty when it says none."""
+        serials = (
+            f"serial {self.serial_from or '…'} – {self.serial_to or '…'}" if self.serial_from or self.serial_to else ""
+        )
+        return ", ".join(part for part in (serials, f"lot {self.lot}" if self.lot else "") if part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +73,7 @@ class EcnDraft:
     effective_from: When | None = None
     supersedes: tuple[str, ...] = ()
     stage: str | None = None
+    stage_date: When | None = None
 
     @property
     def digest(self) -> str:
@@ -67,6 +82,7 @@ class EcnDraft:
             json.dumps(
                 [i.part, i.drawing, i.revision, i.program, i.version, i.sha256, sorted(i.machines)]
                 + ([i.doubt] if i.doubt else [])
+                + ([i.effectivity] if i.effectivity else [])
             )
             for i in self.items
         )
@@ -82,7 +98,8 @@ class Ecn:
     arrived: when the gateway first held this state completely. release: the instant R from which it holds, UTC ms, None
     when the file gives none that can be trusted. waiting: effective later; the old requirement stays in force until then.
     skew: ms by which the release lay ahead of our clock and was taken as now. baseline: it was there before its source
-    was watched. stages: stage → UTC ms of when it was first seen, the raw material of the heat map.
+    was watched. stages: stage → UTC ms of when it was first reached since the release, the raw material of the heat map.
+    steps: its whole way, in order: a stage that it came back to is there twice.
     """
 
     draft: EcnDraft
@@ -98,6 +115,7 @@ class Ecn:
     suspect_time: bool = False
     late_arrival: bool = False
     stages: dict[str, int] = field(default_factory=dict)
+    steps: tuple[tuple[str, int], ...] = ()
 
     @property
     def number(self) -> str:

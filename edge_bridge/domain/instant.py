@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 
 Milliseconds = int
 SECOND: Milliseconds = 1000
@@ -66,6 +67,7 @@ def to_datetime(utc: Milliseconds) -> datetime:
     return _EPOCH + timedelta(milliseconds=utc)
 
 
+@lru_cache(maxsize=4096)
 def to_text(utc: Milliseconds) -> str:
     """Return RFC 3339 in UTC with milliseconds and `Z`, as the contract writes every time."""
     return to_datetime(utc).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"

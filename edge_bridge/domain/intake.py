@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from dataclasses import replace
+from typing import Any
 
 from edge_bridge.domain.agenda import Duty
 from edge_bridge.domain.books import Books
 from edge_bridge.domain.dates import Timing, older_than, timing
 from edge_bridge.domain.deadline import Deadline
-from edge_bridge.domain.ecn import Ecn, EcnDraft, Status
+from edge_bridge.domain.ecn import MOST_STEPS, Ecn, EcnDraft, Status
 from edge_bridge.domain.event import EventType
-from edge_bridge.domain.instant import to_text
+from edge_bridge.domain.instant import TimeQuality, to_text
 from edge_bridge.domain.intake_cards import IntakeCards
+from edge_bridge.domain.portions import finished
 from edge_bridge.domain.register import Register
-from edge_bridge.domain.routing import Demand, Unrouted, route
+from edge_bridge.domain.routing import Demand, Unrouted, route, route_steps
 from edge_bridge.domain.signal import EcnNotice, FileRejected, ScanDone
 from edge_bridge.domain.state import IN_DOUBT, FileMemory, register_key
 from edge_bridge.domain.told import ecn_data
 from edge_bridge.domain.watch import Watch
+
+KEYS_AT_ONCE = 500  # requirements between two pauses: some ten milliseconds
 
 
 class Intake:
@@ -30,8 +34,8 @@ class Intake:
         self._watch = watch
         self._cards = cards
 
-    def take(self, notice: EcnNotice) -> None:
-        """Take a file in. What it says that is known already has no effect; the same bytes are not processed twice.
+    def take(self, notice: EcnNotice) -> Generator[None, None, None]:
+        """Take a file in, in portions. What it says that is known already has no effect; the same bytes are not processed twice.
 
         Only the ECNs whose status word nobody knew or with a value in doubt, and files that could not be read before, are
         looked at again when the same bytes come again: the source's configuration was corrected.
@@ -49,7 +53,7 @@ class Intake:
         watched = self._watched(notice.source, again)
         for draft in drafts:
             if draft.status is not None:
-                self._apply(draft, notice, watched)
+                yield from self._apply(draft, notice, watched)
         unknown = {d.number: d.status_word for d in notice.ecns if d.status is None}
         unsettled = {d.number: IN_DOUBT for d in notice.ecns if any(item.doubt for item in d.items)} | unknown
         if again is None or first_read or unsettled != again.unknown:
@@ -112,7 +116,7 @@ class Intake:
         self._books.state.ecn[number] = active
         demands = self._register.demands_of(number)
         told = self._tell(EventType.ECN_CHANGED, active, demands)
-        self._refresh([register_key(d.machine, d.key) for d in demands], active, None, "superseded", told)
+        finished(self._refresh([register_key(d.machine, d.key) for d in demands], active, None, "superseded", told))
 
     def wait_for(self, ecn: Ecn) -> None:
         """Put the effective date of a waiting ECN on the agenda."""
@@ -129,7 +133,7 @@ class Intake:
         scanned = self._books.state.source[source].scanned
         return scanned is not None and (again is None or again.at.since(scanned) > 0)
 
-    def _apply(self, draft: EcnDraft, notice: EcnNotice, watched: bool) -> None:
+    def _apply(self, draft: EcnDraft, notice: EcnNotice, watched: bool) -> Generator[None, None, None]:
         """Take one ECN's new state in, unless it is the one that is held."""
         held = self._books.state.ecn.get(draft.number)
         if held is not None and held.draft.digest == draft.digest:
@@ -139,14 +143,16 @@ class Intake:
         was_in_force = held is not None and held.status.in_force
         before = self._register.demands_of(draft.number)
         self._books.state.ecn[draft.number] = ecn
-        demands, unrouted = route_of(ecn, self._books)
+        demands, unrouted = ([], []) if _demands_nothing(ecn) else (yield from route_steps(draft, self._books.plant))
+        yield
         keys = self._register.replace_demands(draft.number, demands)
+        yield
         told = self._tell(_event_type(held, ecn), ecn, demands)
         if ecn.waiting:
             self.wait_for(ecn)
         baseline = notice.source if ecn.baseline else None
         reason = "superseded" if ecn.status.in_force else "withdrawn"
-        self._refresh(sorted(keys), ecn if ecn.status.in_force else None, baseline, reason, told)
+        yield from self._refresh(sorted(keys), ecn if ecn.status.in_force else None, baseline, reason, told)
         self._say(ecn, was_in_force, before, demands, unrouted, told)
 
     def _say(
@@ -190,7 +196,7 @@ class Intake:
             time_quality=str(dates.quality),
             suspect_time=dates.suspect and in_force,
             late_arrival=dates.late(notice.at.utc, self._books.plant.limit),
-            stages=_stages(held, draft, notice, dates),
+            **_way(held, draft, notice, dates),
         )
 
     def _effective(self, ecn: Ecn) -> Deadline:
@@ -198,20 +204,29 @@ class Intake:
         assert ecn.release is not None
         return Deadline(ecn.release, ecn.arrived).anchored(self._books.anchor)
 
-    def _refresh(self, keys: Iterable[str], applied: Ecn | None, baseline: str | None, reason: str, cause: str) -> None:
+    def _refresh(
+        self, keys: Iterable[str], applied: Ecn | None, baseline: str | None, reason: str, cause: str
+    ) -> Generator[None, None, None]:
         """Bring the register up to date, and look at once at every machine that it concerns."""
         machines: dict[str, None] = {}
-        for key in keys:
+        for count, key in enumerate(keys, 1):
+            if count % KEYS_AT_ONCE == 0:
+                yield
             machines[key.split("|", 1)[0]] = None
             if self._register.refresh(key, applied, baseline, reason, cause):
-                self._watch.look_at(key)
+                self._watch.look_at_changed(key)
         for machine in machines:
             self._watch.look(machine)
 
     def _note_stage(self, held: Ecn, draft: EcnDraft, notice: EcnNotice) -> None:
-        if draft.stage and draft.stage not in held.stages:
-            stages = {**held.stages, draft.stage: notice.at.utc}
-            self._books.state.ecn[held.number] = replace(held, stages=stages)
+        """Note on its way an ECN that is the same in all but its stage; one that came back to a stage did so again."""
+        if draft.stage is None or draft.stage == held.draft.stage:
+            return
+        at = _reached(held, draft, notice)
+        stages = held.stages | {draft.stage: held.stages.get(draft.stage, at)}
+        told = replace(held.draft, stage=draft.stage, stage_date=draft.stage_date)
+        steps = (*held.steps, (draft.stage, at))[-MOST_STEPS:]
+        self._books.state.ecn[held.number] = replace(held, draft=told, stages=stages, steps=steps)
 
     def _tell(self, event: EventType, ecn: Ecn, demands: list[Demand]) -> str:
         return self._books.emit(event, origin=ecn.source, subject=ecn.number, data=ecn_data(ecn, demands))
@@ -219,7 +234,11 @@ class Intake:
 
 def route_of(ecn: Ecn, books: Books) -> tuple[list[Demand], list[Unrouted]]:
     """Return what an ECN demands, and what leads nowhere; a withdrawn one demands nothing."""
-    return ([], []) if ecn.status is Status.WITHDRAWN else route(ecn.draft, books.plant)
+    return ([], []) if _demands_nothing(ecn) else route(ecn.draft, books.plant)
+
+
+def _demands_nothing(ecn: Ecn) -> bool:
+    return ecn.status is Status.WITHDRAWN
 
 
 def _event_type(held: Ecn | None, ecn: Ecn) -> EventType:
@@ -230,11 +249,29 @@ def _event_type(held: Ecn | None, ecn: Ecn) -> EventType:
     return EventType.ECN_CHANGED
 
 
-def _stages(held: Ecn | None, draft: EcnDraft, notice: EcnNotice, dates: Timing) -> dict[str, int]:
-    """Return the stage history with what this state adds: when each was first seen; a new release starts it anew."""
+def _way(held: Ecn | None, draft: EcnDraft, notice: EcnNotice, dates: Timing) -> dict[str, Any]:
+    """Return the stages with what this state adds: when each was first reached, which a new release starts anew; and the
+    whole way, with every stage that it came back to."""
     stages = dict(held.stages) if held is not None else {}
+    steps = held.steps if held is not None else ()
     if draft.status is Status.RELEASED and (held is None or not held.status.in_force):
-        stages = {"released": dates.release if dates.release is not None else notice.at.utc}
-    if draft.stage:
-        stages.setdefault(draft.stage, notice.at.utc)
-    return stages
+        released = dates.release if dates.release is not None else notice.at.utc
+        stages, steps = {"released": released}, (*steps, ("released", released))
+    if draft.stage and draft.stage != "released" and (draft.stage not in stages or _moved(held, draft)):
+        at = _reached(held, draft, notice)
+        stages.setdefault(draft.stage, at)
+        steps = (*steps, (draft.stage, at))
+    return {"stages": stages, "steps": steps[-MOST_STEPS:]}
+
+
+def _moved(held: Ecn | None, draft: EcnDraft) -> bool:
+    return held is None or held.draft.stage != draft.stage
+
+
+def _reached(held: Ecn | None, draft: EcnDraft, notice: EcnNotice) -> int:
+    """Return when a stage was reached: as the file says where that can be, else when it was first seen here."""
+    date, now = draft.stage_date, notice.at.utc
+    if date is None or date.quality is not TimeQuality.INSTANT or date.utc > now:
+        return now
+    before = held.steps[-1][1] if held is not None and held.steps else date.utc
+    return date.utc if date.utc >= before else now

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import replace
 from itertools import islice
 
@@ -18,6 +18,7 @@ from edge_bridge.domain.instant import Milliseconds, Stamp, to_text
 from edge_bridge.domain.intake import Intake
 from edge_bridge.domain.intake_cards import IntakeCards
 from edge_bridge.domain.plant import Plant
+from edge_bridge.domain.portions import finished
 from edge_bridge.domain.reading import Reading
 from edge_bridge.domain.register import Register
 from edge_bridge.domain.rerouting import Rerouting
@@ -69,8 +70,16 @@ class Ledger:
 
     def apply(self, signal: Signal) -> str | None:
         """Take one signal in; what fell due before it comes first. Return why a command is refused, or None."""
+        return finished(self.steps(signal))
+
+    def steps(self, signal: Signal) -> Generator[None, None, str | None]:
+        """Do the same with pauses, in which nothing may be asked of the ledger: only all of it makes sense."""
         self.advance(signal.at)
-        refused = self._take(signal)
+        if isinstance(signal, EcnNotice):
+            yield from self.intake.take(signal)
+            refused = None
+        else:
+            refused = self._take(signal)
         self._tell_gathered()
         return refused
 
@@ -78,8 +87,6 @@ class Ledger:
         match signal:
             case Reading():
                 self.floor.read(signal)
-            case EcnNotice():
-                self.intake.take(signal)
             case FileRejected():
                 self.intake.reject(signal)
             case ScanDone() if signal.source in self.books.plant.shares:

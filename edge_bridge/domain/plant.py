@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from edge_bridge.domain.instant import HOUR, MINUTE, SECOND, Milliseconds
-from edge_bridge.domain.version import Match, Scheme, VersionRule
+from edge_bridge.domain.route import Route, RouteIndex
+from edge_bridge.domain.version import VersionRule
 
 
 class Judge(StrEnum):
@@ -60,40 +60,6 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
-    """Finds programs and machines for an item when the ECN does not name them.
-
-    match: field (part, drawing, program, category) → shell-style pattern. program: templates with {part} {drawing}
-    {revision} {category}. version: template. The rest overrides the machine or the site where it is given.
-    """
-
-    match: Mapping[str, str]
-    machines: tuple[str, ...] = ()
-    program: tuple[str, ...] = ()
-    version: str | None = None
-    scheme: Scheme | None = None
-    match_version: Match | None = None
-    limit: Milliseconds | None = None
-    stop_at_release: bool = False
-
-    @property
-    def digest(self) -> str:
-        """Return a short digest of the rule: an edited route is a new route."""
-        return hashlib.sha256(repr((sorted(self.match.items()), *self._rest())).encode()).hexdigest()[:16]
-
-    def _rest(self) -> tuple[object, ...]:
-        return (
-            self.machines,
-            self.program,
-            self.version,
-            self.scheme,
-            self.match_version,
-            self.limit,
-            self.stop_at_release,
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class Party:
     """Who gets cards. `cards` None means the default kinds, `areas` None means all areas."""
 
@@ -118,8 +84,26 @@ class Plant:
     unreachable_after: Milliseconds = 10 * MINUTE
     escalate_after: Milliseconds = 15 * MINUTE
     repeat_every: Milliseconds = 4 * HOUR
+    index: RouteIndex = field(init=False, repr=False, compare=False)
+    _called: Mapping[str, str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Make ready what is asked for each item of each ECN."""
+        called: dict[str, str] = {}
+        for machine in self.machines.values():
+            for name in (machine.id, machine.name):
+                called.setdefault(name.strip().casefold(), machine.id)
+        object.__setattr__(self, "_called", called)
+        object.__setattr__(self, "index", RouteIndex(self.routes, self.called))
+
+    def called(self, name: str) -> str | None:
+        """Return the id of the machine that an ECN or route calls by id or by name, or None."""
+        return name if name in self.machines else self._called.get(name.strip().casefold())
 
     @property
     def folders(self) -> Mapping[str, Source | Share]:
         """Everything that is a folder to be read, ECN sources and program shares: what can be lost and come back."""
         return {**self.sources, **self.shares}
+
+
+__all__ = ["Judge", "Machine", "Party", "Plant", "Route", "Share", "Source"]

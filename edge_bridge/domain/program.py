@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _SINUMERIK_TAIL = re.compile(r"_(MPF|SPF|WPD)$")
 
@@ -24,6 +25,7 @@ def normalised(raw: str) -> str:
     return name.removesuffix(".MPF").removesuffix(".SPF")
 
 
+@lru_cache(maxsize=65_536)
 def key(raw: str, *, exact: bool = False) -> str:
     """Return the name under which the register keeps a program; `exact` leaves it as the machine writes it."""
     return raw.strip() if exact else normalised(raw)

@@ -54,6 +54,8 @@ class Register:
 
     def head(self, key: str) -> tuple[Ecn, Demand] | None:
         """Return what is in force: explicit supersedes first, then release, then arrival, then number."""
+        if len(self._demands.get(key, ())) < 2:  # by far the most
+            return next((pair for pair in self._on(key) if pair[0].status.in_force and not pair[0].waiting), None)
         held = [(ecn, d) for ecn, d in self._on(key) if ecn.status.in_force and not ecn.waiting]
         overruled = {number for ecn, _ in held for number in ecn.draft.supersedes if number != ecn.number}
         standing = [pair for pair in held if pair[0].number not in overruled] or held
@@ -91,10 +93,16 @@ class Register:
         by_itself = applied is not None and applied.number == ecn.number
         if not by_itself and baseline is None and ecn.baseline:
             baseline = ecn.source  # restored, not released: it is again what was there before
-        state.requirement[key] = Requirement(demand, since=self._books.now, baseline=baseline)
         self._hand_over_cards(row, demand, cause)
-        if by_itself and baseline is None:
-            self._docket.open(demand, ecn, unmet_since, cause)
+        opened = self._docket.open(demand, ecn, unmet_since, cause) if by_itself and baseline is None else None
+        state.requirement[key] = Requirement(
+            demand,
+            since=self._books.now,
+            baseline=baseline,
+            verdict=str(opened.verdict) if opened else None,
+            due=opened.due.utc if opened else None,
+            obligation=opened.id if opened else None,
+        )
         self._books.touched.add(demand.machine)
         return True
 

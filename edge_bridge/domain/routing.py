@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import string
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 
 from edge_bridge.domain import program
 from edge_bridge.domain.ecn import EcnDraft, Item
 from edge_bridge.domain.instant import Milliseconds
-from edge_bridge.domain.plant import Machine, Plant, Route
+from edge_bridge.domain.plant import Machine, Plant
+from edge_bridge.domain.portions import finished
+from edge_bridge.domain.route import Rule, fields_of
 from edge_bridge.domain.version import VersionRule
 
+ITEMS_AT_ONCE = 200
 TEMPLATE_FIELDS = ("part", "drawing", "revision", "category")
+
+Compared = dict[tuple[str, int], VersionRule]
+"""How versions are compared, by machine and number of the rule: one object for thousands of demands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,7 @@ class Demand:
     row: str = ""
     item: int = 0  # its place in the ECN
     route: str = ""
+    effectivity: str = ""  # serial numbers and lots, as the ECN says: shown, never judged
 
     def same_need(self, other: Demand) -> bool:
         """Tell whether the machine needs the same thing: program, version, content.
@@ -57,45 +62,55 @@ class Unrouted:
     reason: str
 
 
-def route(draft: EcnDraft, plant: Plant) -> tuple[list[Demand], list[Unrouted]]:
-    """Return every demand of an ECN, and the items that no rule covers or that name an unknown machine.
+Routed = tuple[list[Demand], list[Unrouted]]
+"""What an ECN demands, and which of its items lead nowhere."""
+
+
+def route(draft: EcnDraft, plant: Plant) -> Routed:
+    """Return every demand of an ECN, and the items that no rule covers or that name an unknown machine."""
+    return finished(route_steps(draft, plant))
+
+
+def route_steps(draft: EcnDraft, plant: Plant) -> Generator[None, None, Routed]:
+    """Do the same in portions, for an ECN with thousands of items.
 
     An ECN without a single item is unrouted as a whole: it changes something, and nobody can tell on which machine.
     """
     demands: dict[tuple[str, str], Demand] = {}
     unrouted: list[Unrouted] = []
+    compared: Compared = {}
     if not draft.items:
         unrouted.append(Unrouted(draft.number, Item(), "it names no part, drawing or program"))
     for index, item in enumerate(draft.items):
         if item.doubt:
             unrouted.append(Unrouted(draft.number, item, item.doubt))
             continue
-        rules = [rule for rule in plant.routes if _matches(rule, draft, item)]
+        rules = plant.index.matching(item.part, item.drawing, item.program, draft.category)
         machines, unknown = _machines(item, rules, plant)
-        found = [demand for machine in machines for demand in _demands(draft, item, machine, rules, plant)]
+        found = _demands(draft, index, machines, rules, plant, compared)
         for demand in found:
-            # of two rows on one program, the later one holds
-            demands[demand.machine, demand.key] = replace(demand, item=index)
+            demands[demand.machine, demand.key] = demand  # of two rows on one program, the later one holds
         if unknown:
             unrouted.append(Unrouted(draft.number, item, f"unknown machine: {', '.join(unknown)}"))
         elif not machines:
             unrouted.append(Unrouted(draft.number, item, "no machine named and no route matches"))
         elif not found:
             unrouted.append(Unrouted(draft.number, item, _missing(item, rules)))
+        if index % ITEMS_AT_ONCE == ITEMS_AT_ONCE - 1:
+            yield
     return list(demands.values()), unrouted
 
 
 def fill(template: str, draft: EcnDraft, item: Item) -> str | None:
     """Return a route's template with the item's values, or None when one that it needs is missing."""
     values = {"part": item.part, "drawing": item.drawing, "revision": item.revision, "category": draft.category}
-    needed = [name for _, name, _, _ in string.Formatter().parse(template) if name]
-    if any(not values.get(name) for name in needed):
+    if not all(values[name] for name in fields_of(template)):
         return None
     return template.format_map({name: value or "" for name, value in values.items()}).strip() or None
 
 
 def machine_called(name: str, machines: Mapping[str, Machine]) -> str | None:
-    """Return the id of the machine that an ECN or route calls by id or by name, or None."""
+    """Return the id of the machine that a person calls by id or by name, or None."""
     if name in machines:
         return name
     wanted = name.strip().casefold()
@@ -105,67 +120,94 @@ def machine_called(name: str, machines: Mapping[str, Machine]) -> str | None:
     return None
 
 
-def _matches(rule: Route, draft: EcnDraft, item: Item) -> bool:
-    values = {"part": item.part, "drawing": item.drawing, "program": item.program, "category": draft.category}
-    return all(fnmatchcase((values.get(name) or "").upper(), pattern.upper()) for name, pattern in rule.match.items())
-
-
-def _machines(item: Item, rules: list[Route], plant: Plant) -> tuple[list[str], list[str]]:
+def _machines(item: Item, rules: list[Rule], plant: Plant) -> tuple[list[str], list[str]]:
     """Return the machine ids an item concerns, and the names it gives that nobody knows."""
-    named = item.machines or tuple(machine for rule in rules for machine in rule.machines)
-    found = {name: machine_called(name, plant.machines) for name in named}
+    if not item.machines:
+        known = list(dict.fromkeys(machine for rule in rules for machine in rule.machines))
+        return known, [name for rule in rules for name in rule.unknown]
+    found = {name: plant.called(name) for name in item.machines}
     known = list(dict.fromkeys(machine for machine in found.values() if machine))
     return known, [name for name, machine in found.items() if machine is None]
 
 
-def _demands(draft: EcnDraft, item: Item, machine: str, rules: list[Route], plant: Plant) -> Iterator[Demand]:
-    """Yield an item's demands on one machine, from the rules that concern it, the first one for each program."""
-    concerned = [rule for rule in rules if item.machines or machine in _ids(rule, plant)]
-    seen: set[str] = set()
-    candidates: list[Route | None] = [*concerned] or [None]
-    for rule in candidates:
-        programs = (
-            (item.program,) if item.program else tuple(fill(t, draft, item) for t in (rule.program if rule else ()))
-        )
-        version = item.version or (fill(rule.version, draft, item) if rule and rule.version else None)
-        for name in programs:
-            if not name or not (version or item.sha256):
-                continue
-            demand = _demand(draft, item, plant.machines[machine], name, version, rule, plant)
-            if demand.key not in seen:
-                seen.add(demand.key)
-                yield demand
+def _demands(
+    draft: EcnDraft, place: int, machines: list[str], rules: list[Rule], plant: Plant, compared: Compared
+) -> list[Demand]:
+    """Return an item's demands: on each machine, of the rules that concern it the first one for each program decides."""
+    item = draft.items[place]
+    effectivity = item.effectivity
+    answers = [(rule, list(_answers(draft, item, rule))) for rule in (*rules, None)] if machines else []
+    found: list[Demand] = []
+    for machine_id in machines:
+        machine = plant.machines[machine_id]
+        seen: set[str] = set()
+        concerned = [pair for pair in answers[:-1] if item.machines or machine_id in pair[0].machines]  # type: ignore[union-attr]
+        for rule, named in concerned or answers[-1:]:
+            for name, version in named:
+                key = program.key(name, exact=machine.exact_names)
+                if key not in seen:
+                    seen.add(key)
+                    found.append(
+                        _demand(draft, place, machine, (name, key, version, effectivity), rule, plant, compared)
+                    )
+    return found
+
+
+def _answers(draft: EcnDraft, item: Item, rule: Rule | None) -> Iterator[tuple[str, str | None]]:
+    """Yield the programs that a rule, or the item by itself, names, each with its required version."""
+    given = rule.route if rule else None
+    version = item.version or (fill(given.version, draft, item) if given and given.version else None)
+    if not (version or item.sha256):
+        return
+    for name in (item.program,) if item.program else (fill(t, draft, item) for t in (given.program if given else ())):
+        if name:
+            yield name, version
 
 
 def _demand(
-    draft: EcnDraft, item: Item, machine: Machine, name: str, version: str | None, rule: Route | None, plant: Plant
+    draft: EcnDraft,
+    place: int,
+    machine: Machine,
+    named: tuple[str, str, str | None, str],
+    rule: Rule | None,
+    plant: Plant,
+    compared: Compared,
 ) -> Demand:
-    compared = machine.rule
-    if rule is not None:
-        compared = replace(compared, scheme=rule.scheme or compared.scheme, match=rule.match_version or compared.match)
+    item, given = draft.items[place], rule.route if rule else None
+    name, key, version, effectivity = named
     return Demand(
-        ecn=draft.number,
-        machine=machine.id,
-        program=name,
-        key=program.key(name, exact=machine.exact_names),
-        version=version,
-        sha256=item.sha256.lower() if item.sha256 else None,
-        rule=compared,
-        limit=(rule.limit if rule else None) or plant.limit,
-        stop_at_release=bool(rule and rule.stop_at_release),
-        part=item.part,
-        drawing=item.drawing,
-        revision=item.revision,
-        row=item.row,
-        route=rule.digest if rule else "",
+        draft.number,
+        machine.id,
+        name,
+        key,
+        version,
+        item.sha256.lower() if item.sha256 else None,
+        _compared(machine, rule, compared),
+        (given.limit if given else None) or plant.limit,
+        bool(given and given.stop_at_release),
+        item.part,
+        item.drawing,
+        item.revision,
+        item.row,
+        place,
+        rule.digest if rule else "",
+        effectivity,
     )
 
 
-def _ids(rule: Route, plant: Plant) -> set[str]:
-    return {found for name in rule.machines if (found := machine_called(name, plant.machines))}
+def _compared(machine: Machine, rule: Rule | None, compared: Compared) -> VersionRule:
+    """Return how a rule's versions are compared on a machine."""
+    if rule is None:
+        return machine.rule
+    known = compared.get((machine.id, rule.number))
+    if known is None:
+        given, usual = rule.route, machine.rule
+        known = replace(usual, scheme=given.scheme or usual.scheme, match=given.match_version or usual.match)
+        compared[machine.id, rule.number] = known
+    return known
 
 
-def _missing(item: Item, rules: list[Route]) -> str:
-    if not item.program and not any(rule.program for rule in rules):
+def _missing(item: Item, rules: list[Rule]) -> str:
+    if not item.program and not any(rule.route.program for rule in rules):
         return "no program named and no route gives one"
     return "no required version named and no route gives one"

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edge_bridge.domain.books import Books
 from edge_bridge.domain.card import Card
-from edge_bridge.domain.ecn import Ecn
+from edge_bridge.domain.ecn import Ecn, Item
 from edge_bridge.domain.instant import Milliseconds, to_text, to_text_or_none
 from edge_bridge.domain.obligation import Obligation
 from edge_bridge.domain.reading import Reading
 from edge_bridge.domain.routing import Demand
 from edge_bridge.domain.state import MachineState, Requirement
 
+EFFECTIVITY = ("serial_from", "serial_to", "lot")
 MOST_ECNS = 50  # a card lists the newest; the rest is a number
 MOST_REQUIREMENTS = 200  # of one machine in its retained state
 
@@ -25,7 +27,7 @@ def seconds(duration: Milliseconds | None) -> float | None:
 
 def ecn_data(ecn: Ecn, demands: Sequence[Demand]) -> dict[str, Any]:
     """Return the data of `ecn.received` and `ecn.changed`."""
-    draft = ecn.draft
+    draft, by_item = ecn.draft, _by_item(demands)
     return {
         "ecn": draft.number,
         "title": draft.title,
@@ -41,23 +43,34 @@ def ecn_data(ecn: Ecn, demands: Sequence[Demand]) -> dict[str, Any]:
         "waiting": ecn.waiting,
         "supersedes": list(draft.supersedes),
         "stages": {stage: to_text(at) for stage, at in ecn.stages.items()},
-        "items": [
-            {
-                "part": item.part,
-                "drawing": item.drawing,
-                "revision": item.revision,
-                "program": item.program or _first(d.program for d in demands if d.item == index),
-                "required": item.version or _first(d.version for d in demands if d.item == index),
-                "sha256": item.sha256,
-                "machines": sorted({d.machine for d in demands if d.item == index}) or list(item.machines),
-                "row": item.row,
-            }
-            for index, item in enumerate(draft.items)
-        ],
+        "stage_history": [{"stage": stage, "at": to_text(at)} for stage, at in ecn.steps],
+        "items": [_item_data(item, by_item.get(index, [])) for index, item in enumerate(draft.items)],
         "source": ecn.source,
         "file": ecn.file,
         "sha256": ecn.sha256,
     }
+
+
+def _item_data(item: Item, demands: Sequence[Demand]) -> dict[str, Any]:
+    return {
+        "part": item.part,
+        "drawing": item.drawing,
+        "revision": item.revision,
+        "program": item.program or _first(d.program for d in demands),
+        "required": item.version or _first(d.version for d in demands),
+        "sha256": item.sha256,
+        "machines": sorted({d.machine for d in demands}) or list(item.machines),
+        "row": item.row,
+        **{name: value for name in EFFECTIVITY if (value := getattr(item, name)) is not None},
+    }
+
+
+def _by_item(demands: Sequence[Demand]) -> Mapping[int, list[Demand]]:
+    """Sort demands by the item they come from: an ECN may have thousands of either."""
+    found: defaultdict[int, list[Demand]] = defaultdict(list)
+    for demand in demands:
+        found[demand.item].append(demand)
+    return found
 
 
 def obligation_data(o: Obligation) -> dict[str, Any]:
@@ -96,6 +109,7 @@ def obligation_data(o: Obligation) -> dict[str, Any]:
             "ecn": {"source": o.source, "file": o.file, "sha256": o.sha256, "row": demand.row},
             "machine": o.evidence or None,
         },
+        **({"effectivity": demand.effectivity} if demand.effectivity else {}),
     }
 
 

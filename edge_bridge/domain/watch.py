@@ -20,6 +20,7 @@ from edge_bridge.domain.state import Requirement, register_key
 from edge_bridge.domain.version import Comparison
 from edge_bridge.domain.warner import Warner
 
+NOT_LOADED = Assessment(None, Blind.NOT_LOADED)
 START_GRACE = 30_000  # after a start, what fell due waits for each machine's first reading, this long at most
 
 
@@ -34,6 +35,7 @@ class Watch:
         self._register = register
         self._docket = docket
         self._warner = warner
+        self._judged: dict[str, tuple[Reading, Machine, tuple[str, ...]]] = {}  # what a machine's last reading judges
         self._outdated: defaultdict[str, set[str]] = defaultdict(set)  # machine → keys that run an outdated version
         for key, requirement in books.state.requirement.items():
             if requirement.outdated_since is not None:
@@ -44,7 +46,7 @@ class Watch:
         configured, reading = self._books.machine(machine), self._fresh(machine)
         if configured is None or reading is None:
             return
-        judged = judged_programs(reading, configured)
+        judged = self._shown(configured, reading)
         for program in judged:
             key = register_key(machine, program)
             self._look_at(key, configured, reading)
@@ -59,6 +61,21 @@ class Watch:
             return
         machine, reading = self._books.machine(requirement.demand.machine), self._fresh(requirement.demand.machine)
         if machine is not None and reading is not None:
+            self._look_at(key, machine, reading)
+
+    def look_at_changed(self, key: str) -> None:
+        """Do the same for a row that an ECN has just changed. One ECN changes thousands that no machine shows now: where
+        nothing was shown, seen or told of a program before, there is nothing to say of it."""
+        requirement = self._books.state.requirement.get(key)
+        machine = self._books.machine(requirement.demand.machine) if requirement is not None else None
+        if requirement is None or machine is None:
+            return
+        reading = self._fresh(machine.id)
+        if reading is None:
+            return
+        shown = self._shown(machine, reading)
+        quiet = requirement.outdated_since is None and not self._books.cards_at.get(machine.id)
+        if not shown or requirement.demand.key in shown or not quiet:
             self._look_at(key, machine, reading)
 
     def obligation_due(self, obligation: Obligation) -> None:
@@ -81,6 +98,9 @@ class Watch:
     def assessment(self, requirement: Requirement, machine: Machine, reading: Reading) -> Assessment:
         """Say what a reading shows of one requirement."""
         demand = requirement.demand
+        judged = self._shown(machine, reading)
+        if judged and demand.key not in judged:
+            return NOT_LOADED
         binding = self._books.state.machine[machine.id].binding
         masters = self._availability.masters(machine, demand.key)
         found = assess(reading, machine, binding, demand, masters=masters)
@@ -88,6 +108,14 @@ class Watch:
             newest = self._register.newest(demand.key, demand.rule)
             found = assess(reading, machine, binding, demand, newest, masters)
         return found
+
+    def _shown(self, machine: Machine, reading: Reading) -> tuple[str, ...]:
+        """Return the programs that a reading judges; thousands of requirements may ask the same."""
+        known = self._judged.get(machine.id)
+        if known is None or known[0] is not reading or known[1] is not machine:
+            known = reading, machine, judged_programs(reading, machine)
+            self._judged[machine.id] = known
+        return known[2]
 
     def _fresh(self, machine: str) -> Reading | None:
         configured, reading = self._books.machine(machine), self._books.latest.get(machine)

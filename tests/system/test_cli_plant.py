@@ -248,7 +248,7 @@ def test_dry_run_of_a_file(plant: Plant) -> None:
     for said in (
         "Read as source plm (the only one configured)",
         "ECN E-90: released (已发布)",
-        "DMU 50 #1 (dmu50-01): EL-100_OP10_B.MPF version C, routes.yaml, entry 1 (part: EL-*)",
+        "DMU 50 #1 (dmu50-01): EL-100_OP10_B.MPF version C, routes.yaml, line 1 (part: EL-*)",
         "WOULD TURN RED: it has B (read ",
         "UNROUTED: no machine named and no route matches",
         "UNKNOWN STATUS '批准'",

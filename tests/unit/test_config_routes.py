@@ -104,3 +104,61 @@ def test_an_overlap_that_says_something_else_is_no_dead_route(folder: Path, othe
     same = "- match: {part: 'A*'}\n  machines: [lathe-07]\n  "
     text = f"{same}program: '{{part}}.MPF'\n{same}{other}\n"
     assert routes(folder, text).warnings == ()
+
+
+def test_a_rule_that_contradicts_an_earlier_one(folder: Path) -> None:
+    """Two patterns that overlap, one program, two versions: who wrote it should know that the first one decides."""
+    body = "  machines: [lathe-07]\n  program: '{part}.MPF'\n  version: "
+    found = routes(folder, f"- match: {{part: 'A*'}}\n{body}'{{revision}}'\n- match: {{part: '*B'}}\n{body}'1'\n")
+    assert [str(warning) for warning in found.warnings] == [
+        "site/routes.yaml:5:3: this route and the one in line 1 give one program two versions; where both match, the first "
+        "decides → put the special case first, or make the patterns narrower"
+    ]
+
+
+@pytest.mark.parametrize("special", ["A-17", "A-1*", "A-?7"])
+def test_an_exception_before_the_general_rule_is_no_doubt(folder: Path, special: str) -> None:
+    """That is how it is meant to be written; the other way round the exception never decides."""
+    body = "  machines: [lathe-07]\n  program: '{part}.MPF'\n  version: "
+    one, other = f"- match: {{part: '{special}'}}\n{body}'7'\n", f"- match: {{part: 'A-*'}}\n{body}'{{revision}}'\n"
+    assert routes(folder, one + other).warnings == ()
+    (warning,) = routes(folder, other + one).warnings
+    assert "never decides anything" in str(warning)
+
+
+def test_patterns_that_cannot_meet_are_no_doubt(folder: Path) -> None:
+    """No part is both."""
+    body = "  machines: [lathe-07]\n  program: '{part}.MPF'\n  version: "
+    assert routes(folder, f"- match: {{part: 'A*'}}\n{body}'1'\n- match: {{part: 'B?'}}\n{body}'2'\n").warnings == ()
+
+
+def test_a_group_is_one_name_for_several_machines(folder: Path) -> None:
+    """In routes, by id or by name, beside single machines; each machine counts once."""
+    write(folder, "adapters/mill.yaml", FILES["adapters/lathe-07.yaml"].replace("Lathe 7", "Mill"))
+    append(folder, "edge-bridge.yaml", "groups:\n  Turning: [Lathe 7, mill]\n")
+    (route,) = routes(folder, "- match: {part: x}\n  machines: [mill, TURNING]\n").plant.routes
+    assert route.machines == ("mill", "lathe-07")
+
+
+GROUPS = {
+    "groups: {lathe 7: [lathe-07]}": "`groups`: 'lathe 7' is also the machine 'lathe-07' → give the group a name of its own",
+    "groups: {plm: [lathe-07]}": "`groups`: 'plm' is a folder → give the group a name of its own",
+    "groups: {g: []}": "`groups`: 'g' has no machine in it → name machines, or remove the group",
+    "groups: {g: [lathe-70]}": "`groups.g`: no machine 'lathe-70' → did you mean 'lathe-07'?",
+    "groups: {g: [plm]}": "`groups.g`: 'plm' is a folder, not a machine → name a machine's file in adapters/, or its `name:`",
+}
+
+
+@pytest.mark.parametrize("text", GROUPS)
+def test_a_group_that_cannot_be_used(folder: Path, text: str) -> None:
+    """Each is one problem at its place."""
+    append(folder, "edge-bridge.yaml", text + "\n")
+    with pytest.raises(ConfigError) as caught:
+        config.load(folder, SystemClock())
+    (found,) = str(caught.value).splitlines()
+    assert found.startswith("site/edge-bridge.yaml:")
+    assert found.endswith(GROUPS[text])
+
+
+def append(folder: Path, name: str, text: str) -> None:
+    write(folder, name, FILES[name] + text)

@@ -1,4 +1,34 @@
-"""ECNs: what identifies one, which of several is in force, dates, and what people are asked about them."""
+"""ECNs: what identifies one, which of several is in force, dates, and what people are asked about them.
+
+The matrix of identity, order and change, and the test that would fail without it:
+
+| what comes in | test |
+|---|---|
+| the same content again, from any file | test_the_same_content_from_any_file_has_no_effect |
+| the same bytes under the same path | test_the_same_bytes_under_one_path_are_processed_once |
+| changed content, and back | test_a_change_back_to_an_earlier_state_is_a_change |
+| some items changed | test_a_corrected_ecn_supersedes_only_what_changed |
+| fewer items than before | test_an_item_that_is_no_longer_there_ends_its_obligation |
+| changed without revision | test_changed_without_revision_raises_a_card |
+| only texts changed | test_a_drawing_text_alone_starts_no_new_time_limit |
+| only the stage changed | test_domain_stages.test_successive_exports_make_a_stage_history |
+| older after newer | test_an_older_one_that_arrives_late_is_recorded_and_not_applied |
+| equal releases | test_arrival_then_number_decide_between_equal_releases |
+| explicit `supersedes` | test_explicit_supersedes_comes_before_release |
+| two that supersede each other | test_two_that_supersede_each_other_are_ordered_by_release |
+| superseded before the time is up | test_superseding_inside_the_window_hands_on_since_when_it_is_wrong |
+| withdrawal | test_withdrawing_the_newest_restores_its_predecessor |
+| withdrawal of what was never held | test_a_withdrawal_of_what_was_never_released_is_recorded_and_asks_nothing |
+| status going back, and released again | test_released_to_in_work_to_released |
+| closed | test_a_closed_ecn_stays_in_force |
+| file gone | test_a_vanished_file_is_not_a_withdrawal |
+| effective later | test_a_future_effective_date_waits_visibly_and_is_activated_on_time |
+| effective later, and withdrawn before | test_a_waiting_ecn_that_is_withdrawn_never_comes_into_force |
+| released in the future | test_a_future_release_is_suspect_and_checking_goes_on |
+| serial number or lot | test_domain_stages.test_serial_numbers_and_lots_are_shown_and_judge_nothing |
+| a part that is not running | test_domain_obligation (not_loaded) |
+| unknown status word | test_an_unknown_status_changes_nothing_and_raises_one_card_a_word |
+"""
 
 from __future__ import annotations
 
@@ -67,6 +97,16 @@ def test_a_corrected_ecn_supersedes_only_what_changed() -> None:
     assert shop.requirement("P2").demand.version == "6"
 
 
+def test_an_item_that_is_no_longer_there_ends_its_obligation() -> None:
+    """A corrected item list: what is not demanded any more is nobody's fault, and nothing rules that program now."""
+    shop = Shop()
+    p1, p2 = Item(program="P1", version="2", machines=("m1",)), Item(program="P2", version="5", machines=("m1",))
+    shop.notice(draft("E1", items=(p1, p2), released=shop.now.utc))
+    shop.notice(draft("E1", items=(p1,), released=shop.now.utc))
+    assert shop.verdicts() == ["excluded:superseded"]
+    assert [row.demand.program for row in shop.ledger.books.state.requirement.values()] == ["P1"]
+
+
 @pytest.mark.parametrize("change", [{"sha256": "bb"}, {"drawing": "D2"}, {"revision": "C"}])
 def test_changed_without_revision_raises_a_card(change: dict[str, str]) -> None:
     """The same required version for another content is a question to design."""
@@ -119,6 +159,14 @@ def test_explicit_supersedes_comes_before_release() -> None:
     assert shop.requirement().demand.version == "9"
 
 
+def test_two_that_supersede_each_other_are_ordered_by_release() -> None:
+    """A slip of the pen in two files must not leave the program without a requirement."""
+    shop = Shop()
+    shop.released("E1", "2", released=shop.now.utc - HOUR, supersedes=("E2",))
+    shop.released("E2", "3", released=shop.now.utc, supersedes=("E1",))
+    assert shop.requirement().demand.version == "3"
+
+
 def test_an_older_one_that_arrives_late_is_recorded_and_not_applied() -> None:
     """Order is by release, not by arrival."""
     shop = Shop()
@@ -149,6 +197,14 @@ def test_withdrawing_the_newest_restores_its_predecessor() -> None:
     assert shop.requirement().demand.ecn == "E1"
     assert len(shop.seen(EventType.OBLIGATION_OPENED)) == 2
     assert shop.requirement().matched is not None
+
+
+def test_a_withdrawal_of_what_was_never_released_is_recorded_and_asks_nothing() -> None:
+    """Nobody on the floor can have acted on it."""
+    shop = Shop()
+    told = shop.notice(draft("E1", status=Status.WITHDRAWN))
+    assert types(told) == ["ecn.received"]
+    assert not shop.ledger.books.state.requirement
 
 
 def test_a_closed_ecn_stays_in_force() -> None:
@@ -226,6 +282,17 @@ def test_a_future_effective_date_waits_visibly_and_is_activated_on_time() -> Non
     told = shop.keeps_reading(1, "2", step=1)
     assert types(told)[:2] == ["ecn.changed", "obligation.opened"]
     assert shop.obligation("E2").t0 == shop.now.utc
+
+
+def test_a_waiting_ecn_that_is_withdrawn_never_comes_into_force() -> None:
+    """The date comes, and nothing is demanded; the old requirement was never touched."""
+    shop = Shop()
+    shop.released("E1", "1")
+    shop.notice(draft("E2", "2", effective=shop.now.utc + HOUR))
+    shop.notice(draft("E2", "2", effective=shop.now.utc + HOUR, status=Status.WITHDRAWN))
+    shop.waits(2 * HOUR / SECOND)
+    assert shop.requirement().demand.ecn == "E1"
+    assert len(shop.seen(EventType.OBLIGATION_OPENED)) == 1
 
 
 def test_a_waiting_ecn_is_activated_after_a_restart_too() -> None:

@@ -43,7 +43,7 @@ def written(draft: EcnDraft) -> dict[str, Any]:
     """Return a draft as expected.json has it: what is absent or empty is left out."""
     fields = ("number", "status", "status_word", "title", "category", "designer", "stage")
     found = {name: getattr(draft, name) for name in fields}
-    found |= {name: _date(getattr(draft, name)) for name in ("released", "effective_from")}
+    found |= {name: _date(getattr(draft, name)) for name in ("released", "effective_from", "stage_date")}
     found |= {"supersedes": list(draft.supersedes), "items": [_item(item) for item in draft.items]}
     return {key: value for key, value in found.items() if value}
 
@@ -54,6 +54,7 @@ def _date(when: When | None) -> str:
 
 def _item(item: Item) -> dict[str, Any]:
     fields = ("part", "drawing", "revision", "program", "version", "sha256", "row", "doubt")
+    fields += ("serial_from", "serial_to", "lot")
     found: dict[str, Any] = {name: getattr(item, name) for name in fields} | {"machines": list(item.machines)}
     return {key: value for key, value in found.items() if value}
 

@@ -1,0 +1,159 @@
+"""The dry run of ECN files: where each field came from, and thousands of files in a few lines."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_bridge import config
+from edge_bridge.cli import main
+from edge_bridge.cli.desk import Desk
+from edge_bridge.cli.dry_run import Choice, DryRun
+from edge_bridge.cli.dry_run_data import as_data
+from edge_bridge.cli.dry_run_view import show_file
+from edge_bridge.clock import SystemClock
+from edge_bridge.domain.ecn import EcnDraft, Item, Status
+from edge_bridge.errors import AdapterError
+from edge_bridge.ports import Trace, TracedEcn
+from tests.unit.test_config import FILES, write
+
+
+class Tracer:
+    """An ECN source that can say where each field came from."""
+
+    def __init__(self, items: int = 1) -> None:
+        self.items = items
+
+    def read(self, name: str, data: bytes) -> tuple[EcnDraft, ...]:
+        """Return what `trace` returns, without the origins."""
+        return tuple(one.draft for one in self.trace(name, data))
+
+    def trace(self, name: str, data: bytes) -> tuple[TracedEcn, ...]:
+        """Return one ECN with `items` items."""
+        if data == b"bad":
+            raise AdapterError(f"{name}: line 1: it is bad", "make it good")
+        items = tuple(Item(part=f"P{n}", revision="B", row=f"line {n + 2}", lot="L7") for n in range(self.items))
+        draft = EcnDraft("E1", Status.RELEASED, "已发布", items=items, stage="等待刀具")
+        head = {
+            "number": Trace("line 2, column 1", "变更单号", "E1"),
+            "status": Trace("line 2, column 2", "状态", "已发布"),
+        }
+        parts = tuple({"part": Trace(f"line {n + 2}, column 3", "零件号", f"P{n}")} for n in range(self.items))
+        return (TracedEcn(draft, head, parts),)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A small valid site: one machine, one source."""
+    monkeypatch.chdir(tmp_path)
+    for name, text in FILES.items():
+        write(Path("site"), name, text)
+    write(
+        Path("site"),
+        "routes.yaml",
+        "- match: {part: P*}\n  machines: [lathe-07]\n  program: X\n  version: '{revision}'\n",
+    )
+    return Path("site")
+
+
+def dry(folder: Path, tracer: Any, language: str = "en") -> tuple[DryRun, Desk, Choice]:
+    """Return a dry run whose source is this one."""
+    desk = Desk(config.load(folder, SystemClock()), language, SystemClock().now())
+    source = replace(desk.config.adapters["plm"], adapter=tracer)
+    choice = Choice("plm", source, "only", 1)
+    return DryRun(desk, choice, None), desk, choice
+
+
+def test_each_field_with_the_cell_it_came_from(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A technician finds the very cell, and sees what is not understood and what is only shown."""
+    run, desk, choice = dry(folder, Tracer())
+    read = run.read("a.csv", b"x", traced=True)
+    show_file(read, desk)
+    said = capsys.readouterr().out
+    assert "number ← line 2, column 1, 变更单号: E1" in said
+    assert "part ← line 2, column 3, 零件号: P0" in said
+    assert "stage: 等待刀具, as the file says: no word in `stages:` of the source's file" in said
+    assert "holds for lot L7: shown, not judged" in said
+    (ecn,) = as_data([read], choice, desk)["files"][0]["ecns"]
+    assert ecn["origin"]["items"] == [{"part": {"place": "line 2, column 3", "header": "零件号", "raw": "P0"}}]
+    assert (ecn["items"][0]["lot"], ecn["demands"][0]["route_place"]) == ("L7", "routes.yaml:1:3")
+
+
+def test_the_cells_in_chinese(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Line and column are said as the reader says them."""
+    run, desk, _ = dry(folder, Tracer(), "zh-CN")
+    show_file(run.read("a.csv", b"x", traced=True), desk)
+    assert "part ← 第 2 行，第 3 列，零件号：P0" in capsys.readouterr().out
+
+
+def test_many_items_are_traced_only_when_asked_for(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A line for each field of fifty items would bury what matters."""
+    run, desk, _ = dry(folder, Tracer(50))
+    read = run.read("a.csv", b"x", traced=True)
+    show_file(read, desk)
+    short = capsys.readouterr().out
+    assert "←" not in short
+    assert "--fields says of every field from which line or cell it came" in short
+    show_file(read, desk, fields=True)
+    assert capsys.readouterr().out.count("←") == 52
+
+
+def test_a_source_that_cannot_trace_is_read(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A third party's adapter has `read` alone."""
+
+    class Reader:
+        read = Tracer().read
+
+    run, desk, _ = dry(folder, Reader())
+    show_file(run.read("a.csv", b"x", traced=True), desk)
+    said = capsys.readouterr().out
+    assert "ECN E1: released" in said
+    assert "←" not in said
+    assert run.read("b.csv", b"bad", traced=True).error == "b.csv: line 1: it is bad → make it good"
+
+
+def test_hundreds_of_files_in_a_few_lines(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each cause once, with how many files it is in; everything is in the JSON."""
+    write(folder, "adapters/plm.yaml", "adapter: plm_folder\npath: ../plm\n")
+    plm = folder.parent / "drafts"
+    plm.mkdir()
+    texts = {
+        "unknown": "E{n},zzz,P1,B\n",
+        "unrouted": "E{n},released,Q1,B\n",
+        "fine": "E{n},released,P1,B\n",
+        "cut": "E{n}",
+    }
+    for n in range(400):
+        text = list(texts.values())[n % 4].format(n=n)
+        (plm / f"{n:04d}.csv").write_text(f"number,status,part,revision\n{text}")
+    assert main(["--config", str(folder), "ecn", str(plm)]) == 1
+    said = capsys.readouterr().out
+    assert said.count("\n") < 60
+    assert "100 file(s), such as 0000.csv: UNKNOWN STATUS 'zzz'" in said
+    assert "100 file(s), such as 0001.csv: UNROUTED: no machine named and no route matches" in said
+    assert "100 file(s), such as 0003.csv: CANNOT BE READ: " in said
+    assert "400 file(s), 300 ECN(s): 0 would turn red" in said
+    assert main(["--config", str(folder), "ecn", "--json", str(plm)]) == 1
+    assert len(json.loads(capsys.readouterr().out)["files"]) == 400
+
+
+def test_a_command_that_fails_says_so_in_json_too(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A program that reads standard output must not take silence for an answer."""
+    assert main(["--config", str(folder), "ecn", "--json", "nowhere.csv"]) == 1
+    said = capsys.readouterr()
+    assert json.loads(said.out)["problems"] == [
+        {
+            "what": "there is no ECN file at nowhere.csv",
+            "fix": "give the path of a file, or of a folder with files",
+            "where": "",
+        }
+    ]
+    assert "there is no ECN file" in said.err
+    write(folder, "routes.yaml", "- {mach: 1}\n- {mach: 2}\n")
+    assert main(["--config", str(folder), "ecn", "--json", "nowhere.csv"]) == 78
+    problems = json.loads(capsys.readouterr().out)["problems"]
+    assert [one["where"] for one in problems if one["where"].endswith(":1:4")]
