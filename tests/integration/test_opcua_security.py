@@ -23,6 +23,7 @@ from edge_bridge.pki import Certificate, TrustStore, own_identity, pairs
 from edge_bridge.ports import Clock
 from tests.certificates import Made, make
 from tests.integration.opcua_servers import OpcUaServer, running
+from tests.waiting import until
 
 SIGNS_ONLY = x509.KeyUsage(True, True, False, False, False, False, False, False, False)
 
@@ -278,7 +279,7 @@ async def test_a_control_that_does_not_know_us(made: dict[str, Made], pki: Path)
         assert "does not trust this gateway's certificate" in error.what
         assert str(pki / "own" / "edge-bridge.der") in error.hint
         assert not isinstance(error, RefusedError)
-        assert closed.ask("sessions") == 0
+        await until(lambda: closed.ask("sessions") == 0, what="the half-made session to go with its connection")
     with running(*made["good"].arguments, "--client", str(pki / "own" / "edge-bridge.der")) as open_to_us:
         assert (await first(adapter(open_to_us, pki))).faults == ()
 
