@@ -120,8 +120,10 @@ class OpcUaAdapter:
                 at, answers = await following.look()
                 yield await observer.reading(at, answers, plan.nodes)
         finally:
-            await observer.close()
-            await following.close()
+            try:
+                await observer.close()
+            finally:  # a file that cannot be closed must not leave a Publish under way
+                await following.close()
 
     def _following(self, plan: Plan, session: Session) -> Following:
         every = self.options.every
