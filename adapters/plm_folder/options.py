@@ -14,7 +14,10 @@ from pydantic import BeforeValidator, Field, field_validator
 
 from adapters.plm_folder.columns import Column
 from edge_bridge.domain.ecn import Status
-from edge_bridge.options import FilePath, SourceOptions, one_or_more
+from edge_bridge.options import FilePath, Size, SourceOptions, YesNo, one_or_more
+
+LARGEST_FILE = 20_000_000  # bytes
+
 
 Names = Annotated[tuple[str, ...], BeforeValidator(one_or_more), Field(min_length=1)]
 
@@ -22,9 +25,16 @@ Names = Annotated[tuple[str, ...], BeforeValidator(one_or_more), Field(min_lengt
 class PlmFolderOptions(SourceOptions):
     """A folder into which a PLM exports ECNs as CSV or JSON."""
 
-    path: FilePath = Field(description="the folder; its sub-folders are not looked into")
+    path: FilePath = Field(description="the folder")
+    subfolders: YesNo = Field(False, description="whether its sub-folders are looked into, sixteen levels deep")
+    sentinel: str | None = Field(
+        None, description="a file that is always in the folder; without it the share counts as gone"
+    )
+    max_file_size: Size = Field(LARGEST_FILE, description="a larger file is refused", ge=1000, le=100_000_000)
     format: Literal["csv", "json"] = Field("csv", description="how the files are written")
-    pattern: str | None = Field(None, description="which files count; default *.csv or *.json, case does not matter")
+    pattern: Names | None = Field(
+        None, description="which files count, one pattern or several; default *.csv or *.json, case does not matter"
+    )
     watch: Literal["auto", "inotify", "poll"] = Field(
         "auto", description="auto: inotify on a local disk, polling on a network share"
     )
@@ -42,10 +52,19 @@ class PlmFolderOptions(SourceOptions):
 
     @field_validator("pattern")
     @classmethod
-    def _one_folder(cls, pattern: str | None) -> str | None:
-        if pattern is not None and (not pattern.strip() or "/" in pattern):
-            raise ValueError("a pattern for file names, such as *.csv: sub-folders are not looked into")
-        return pattern
+    def _file_names_only(cls, patterns: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if any(not pattern.strip() or "/" in pattern for pattern in patterns or ()):
+            raise ValueError(
+                "a pattern for file names, such as *.csv → sub-folders are looked into with `subfolders: true`"
+            )
+        return patterns
+
+    @field_validator("sentinel")
+    @classmethod
+    def _one_file(cls, sentinel: str | None) -> str | None:
+        if sentinel is not None and (not sentinel.strip() or "/" in sentinel or sentinel in (".", "..")):
+            raise ValueError("the name of one file in the folder itself → such as .plm-share")
+        return sentinel
 
     @field_validator("columns")
     @classmethod
@@ -75,7 +94,8 @@ class PlmFolderOptions(SourceOptions):
     @cached_property
     def file_name(self) -> re.Pattern[str]:
         """What a file's name must match."""
-        return re.compile(translate(self.pattern or f"*.{self.format}"), re.IGNORECASE)
+        patterns = self.pattern or (f"*.{self.format}",)
+        return re.compile("|".join(map(translate, patterns)), re.IGNORECASE)
 
     @property
     def headers(self) -> Mapping[str, Sequence[str]]:

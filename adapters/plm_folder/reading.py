@@ -10,16 +10,14 @@ from adapters.plm_folder.text import decode
 from adapters.plm_folder.unreadable import Unreadable
 from edge_bridge.domain.ecn import EcnDraft
 
-LARGEST_FILE = 20_000_000  # bytes
-
 
 def read_file(data: bytes, options: PlmFolderOptions, *, settled: bool = True) -> tuple[EcnDraft, ...]:
     """Return the ECNs that these bytes state, at least one. Raises Unreadable and nothing else.
 
     settled: the file has not changed for a while; see `csv_reader.read_csv`.
     """
-    if len(data) > LARGEST_FILE:
-        raise Unreadable("too_large", limit=LARGEST_FILE)
+    if len(data) > options.max_file_size:
+        raise Unreadable("too_large", limit=options.max_file_size)
     text = decode(data, options.encoding)
     is_json, headers = options.format == "json", options.headers
     records = read_json(text, headers) if is_json else read_csv(text, headers, settled=settled)

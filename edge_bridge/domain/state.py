@@ -98,13 +98,15 @@ class MachineState:
 
 @dataclass(frozen=True, slots=True)
 class SourceState:
-    """What is known of one ECN source or program share: first configured, first scan done, lost since."""
+    """What is known of one ECN source or program share: first configured, first scan done, lost since, and where its
+    adapter last found it."""
 
     id: str
     configured: Stamp
     scanned: Stamp | None = None
     lost: Stamp | None = None
     error: str = ""
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,7 @@ class FileMemory:
     """The last content processed under one path, so that it is not processed twice.
 
     unknown: the site's word of each ECN in it whose status nobody knows; these alone are taken in again once the word is
-    known. rejected: why it could not be read at all.
+    known. rejected: why it could not be read at all. mark: what its adapter knows it by without reading it.
     """
 
     source: str
@@ -121,6 +123,7 @@ class FileMemory:
     at: Stamp
     unknown: dict[str, str] = field(default_factory=dict)
     rejected: str = ""
+    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
