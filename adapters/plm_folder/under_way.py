@@ -49,10 +49,12 @@ class UnderWay:
         self._wake = wake
         self._ordered: deque[Job] = deque()
         self._slow: list[Job] = []
+        self._names: set[str] = set()
+        self._bytes = 0  # of those in order
         self._turn = 0
 
     def __contains__(self, name: str) -> bool:
-        return any(job.name == name for job in self._all())
+        return name in self._names
 
     def __len__(self) -> int:
         return len(self._ordered) + len(self._slow)
@@ -65,14 +67,16 @@ class UnderWay:
     @property
     def has_room(self) -> bool:
         """Whether another file may be read."""
-        if len(self._slow) >= MOST_SLOW or _bytes(self._slow) >= MOST_SLOW_BYTES:
+        if self._slow and (len(self._slow) >= MOST_SLOW or _bytes(self._slow) >= MOST_SLOW_BYTES):
             return False
-        return len(self._ordered) < MOST_FILES and _bytes(self._ordered) < MOST_BYTES
+        return len(self._ordered) < MOST_FILES and self._bytes < MOST_BYTES
 
     def begin(self, job: Job, parse: Callable[[Callable[[], None]], Parsing]) -> None:
         """Have a file parsed. parse: is given what to call when it takes long."""
         self._turn += 1
         job.turn = self._turn
+        self._names.add(job.name)
+        self._bytes += len(job.held.data)
         self._ordered.append(job)
         job.parsing = asyncio.create_task(parse(lambda: self._overtake(job)))
         job.parsing.add_done_callback(lambda _parsed: self._wake())
@@ -92,28 +96,27 @@ class UnderWay:
 
     def end(self, job: Job) -> None:
         """Forget a job."""
+        self._names.discard(job.name)
         if job.slow:
             self._slow.remove(job)
         else:
             self._ordered.remove(job)
+            self._bytes -= len(job.held.data)
         if job.parsing is not None:
             job.parsing.cancel()
 
     def close(self) -> None:
         """Give up whatever is under way."""
-        for job in list(self._all()):
+        for job in (*self._ordered, *self._slow):
             self.end(job)
 
     def _overtake(self, job: Job) -> None:
         if not job.slow and job in self._ordered:
             self._ordered.remove(job)
+            self._bytes -= len(job.held.data)
             job.slow = True
             self._slow.append(job)
             self._wake()
-
-    def _all(self) -> Iterator[Job]:
-        yield from self._ordered
-        yield from self._slow
 
 
 def _bytes(jobs: Iterable[Job]) -> int:
