@@ -155,8 +155,11 @@ class Session:
             raise
 
     def _end_first_scan(self) -> None:
-        """Say once that everything that lay there was dealt with; what somebody still writes holds it back only so long."""
-        if self._first.progress is None or any(map(self._first.is_open, self._under_way.in_order)):
+        """Say once that everything that lay there was dealt with; what somebody still writes holds it back only so long.
+
+        A file that takes long to parse is waited for: told after ScanDone, its old ECNs would be news.
+        """
+        if self._first.progress is None or any(map(self._first.is_open, self._under_way)):
             return
         if any(map(self._first.is_open, self._arrived)):
             return
@@ -267,8 +270,8 @@ class Session:
         for name in found.gone:
             self._forget(name)
         for name, signature in found.changed.items():
-            if self._known.unchanged(name, signature) or name in self._under_way:
-                continue  # dealt with while the folder was listed, or being dealt with
+            if self._known.unchanged(name, signature) or name in self._under_way or name in self._arrived:
+                continue  # dealt with while the folder was listed, being dealt with, or about to be
             if self._polling or name in self._settling or self._is_fresh(signature, now.utc):
                 self._settling.see(name, signature, now.boottime)
             else:
@@ -283,7 +286,10 @@ class Session:
         for name in self._settling.names:
             self._settling.see(name, present[name], now)
         for name, tried in self._settling.due(now):
-            self._arrived[name] = self._arrived.get(name, tried)
+            if not tried:
+                self._settling.drop(name)
+            if name not in self._under_way:
+                self._arrived.setdefault(name, tried)
 
     @staticmethod
     def _is_fresh(signature: Signature, utc: Milliseconds) -> bool:

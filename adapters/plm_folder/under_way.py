@@ -56,13 +56,11 @@ class UnderWay:
     def __contains__(self, name: str) -> bool:
         return name in self._names
 
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
     def __len__(self) -> int:
         return len(self._ordered) + len(self._slow)
-
-    @property
-    def in_order(self) -> Iterator[str]:
-        """The files that nothing has overtaken."""
-        return (job.name for job in self._ordered)
 
     @property
     def has_room(self) -> bool:

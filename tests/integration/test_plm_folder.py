@@ -451,7 +451,7 @@ def test_leaving_in_the_middle_of_a_large_file_is_quick(folder: Path) -> None:
     found = subprocess.run(script, capture_output=True, text=True, check=True, timeout=30)
     left, ended = float(found.stdout), perf_counter()
     assert found.stderr == ""
-    assert ended - left < 0.5
+    assert ended - left < 3
 
 
 async def test_a_fresh_file_at_connect_may_be_incomplete(folder: Path) -> None:

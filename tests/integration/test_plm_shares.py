@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +15,6 @@ from edge_bridge.testing.clock import ManualClock
 from tests.integration.shares import faulty_share, tmpfs
 from tests.integration.test_plm_folder import Watching, adapter_for, clock_beside, ecn, old, watching
 from tests.waiting import until
-
 
 TEN_MINUTES = 600_000
 
