@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from adapters.plm_folder.folder import Signature
 from adapters.plm_folder.names import shown
 from edge_bridge.domain.instant import Milliseconds
 from edge_bridge.ports import SourceMemory
 
+_SIGNATURE = struct.Struct(">QQQ")
+_BITS = (1 << 64) - 1  # a damaged file system may show times far beyond any calendar
 _ENOUGH = 16  # bytes of a digest: no two contents of one file share them
-HELD = b"held"  # in place of a digest: the core holds it, this connection has not read it
-
-
-class Known(NamedTuple):
-    """A file that was dealt with. `digest` is empty when its bytes could not be had; `reason` when it was accepted."""
-
-    digest: bytes
-    signature: Signature | None
-    reason: str = ""
+_UNREAD = bytes(_ENOUGH)  # in place of a digest: its bytes could not be had
+_HELD = b"\1" * _ENOUGH  # in place of a digest: the core holds it, this connection has not read it
 
 
 class KnownFiles:
-    """The files by name. A hundred thousand of them stay in memory: each is kept small."""
+    """The files by name: digest and signature of each in one piece of bytes, for there may be a hundred thousand."""
 
     def __init__(self, memory: SourceMemory | None) -> None:
-        self._files: dict[str, Known] = {}
+        self._files: dict[str, bytes] = {}
+        self._reasons: dict[str, str] = {}
         self._memory = memory
 
     def __len__(self) -> int:
@@ -35,33 +31,38 @@ class KnownFiles:
     def __iter__(self) -> Iterator[str]:
         return iter(self._files)
 
-    def get(self, name: str) -> Known | None:
-        """Return what is known of a file."""
-        return self._files.get(name)
-
     def put(self, name: str, sha256: str, signature: Signature | None, reason: str = "") -> None:
-        """Note that a file was dealt with."""
-        self._files[name] = Known(bytes.fromhex(sha256)[:_ENOUGH], signature, reason)
+        """Note that a file was dealt with. sha256: empty when its bytes could not be had. reason: why it was refused."""
+        self._files[name] = _digest(sha256) + _packed(signature)
+        if reason:
+            self._reasons[name] = reason
+        else:
+            self._reasons.pop(name, None)
 
     def drop(self, name: str) -> None:
         """Forget a file."""
         self._files.pop(name, None)
+        self._reasons.pop(name, None)
+
+    def reason(self, name: str) -> str:
+        """Return why a file was refused; empty when it was not."""
+        return self._reasons.get(name, "")
 
     def has(self, name: str, sha256: str) -> bool:
         """Tell whether this content was dealt with under this name."""
         known = self._files.get(name)
-        return known is not None and known.digest == bytes.fromhex(sha256)[:_ENOUGH]
+        return known is not None and known.startswith(_digest(sha256))
 
     def unchanged(self, name: str, signature: Signature) -> bool:
-        """Tell whether a file is as it was dealt with. Without a digest it could not be opened: perhaps it can be now."""
+        """Tell whether a file is as it was dealt with. One that could not be opened never is: perhaps it can be now."""
         known = self._files.get(name)
-        return known is not None and known.digest != b"" and known.signature == signature
+        return known is not None and known[_ENOUGH:] == _packed(signature) and not known.startswith(_UNREAD)
 
     def held(self, name: str, signature: Signature) -> bool:
         """Tell whether the core holds a file as it is, and then note it as dealt with."""
         if self._memory is None or self._memory.mark(shown(name)) != signature.mark:
             return False
-        self._files[name] = Known(HELD, signature)
+        self._files[name] = _HELD + _packed(signature)
         return True
 
 
@@ -70,3 +71,11 @@ def mark_of(signature: Signature | None, utc: Milliseconds, quiet: Milliseconds)
     if signature is None or utc - max(signature.modified_ns, signature.changed_ns) // 1_000_000 < quiet:
         return ""
     return signature.mark
+
+
+def _digest(sha256: str) -> bytes:
+    return bytes.fromhex(sha256)[:_ENOUGH] or _UNREAD
+
+
+def _packed(signature: Signature | None) -> bytes:
+    return b"" if signature is None else _SIGNATURE.pack(*(part & _BITS for part in signature))

@@ -184,8 +184,7 @@ class Session:
         if held.signature is None:
             await self._wait(name)
         elif self._known.has(name, digest):
-            known = self._known.get(name)
-            self._known.put(name, digest, held.signature, known.reason if known else "")
+            self._known.put(name, digest, held.signature, self._known.reason(name))
             self._decided(name, delivered=False)
         else:
             job = Job(name, held, digest, at, final and self._settling.holds(name, held.signature))
@@ -228,8 +227,7 @@ class Session:
         at = self._clock.now()
         digest = await sha256(held.data) if held else ""
         signature = held.signature if held else (await self._disk.signatures([name])).get(name)
-        known = self._known.get(name)
-        repeated = known is not None and not digest and not known.digest and known.reason == refusal.reason
+        repeated = not digest and self._known.has(name, "") and self._known.reason(name) == refusal.reason
         if not repeated:
             self._ready.append(await self._intake.rejection(name, held, digest, at, refusal))
         self._known.put(name, digest, signature, refusal.reason)
