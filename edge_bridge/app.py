@@ -214,8 +214,7 @@ class Daemon:
 
     def snapshot(self) -> dict[str, Any]:
         """Return everyone's last word, JSON-ready."""
-        counts = self._store.counts()
-        broker = self._forwarder.health
+        counts, broker = self._store.counts(), self._forwarder.health
         return {
             "version": __version__,
             "pid": os.getpid(),
