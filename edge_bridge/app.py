@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from edge_bridge import __version__, cards, control, health, systemd, trusting, watchdog
+from edge_bridge import __version__, cards, control, health, recall, systemd, trusting, watchdog
 from edge_bridge.commands import Commands
 from edge_bridge.config import Config, diff, load
 from edge_bridge.contract import Topics, source_urn
@@ -60,8 +60,8 @@ class Daemon:
             make_room=self._room.make,
             beat=lambda: self._beat("pipeline"),
         )
-        self._projection = Projection(self._pipeline, store, self._topics)
-        self._supervisor = Supervisor(clock, self._pipeline.offer)
+        self._projection = Projection(self._pipeline, store, self._topics, clock)
+        self._supervisor = Supervisor(clock, self._pipeline.offer, recall.reminding(lambda: self.ledger))
         self._commands = Commands(self._pipeline, clock, self.snapshot)
         self._forwarder = self._new_forwarder()
         self._forwarding: asyncio.Task[None] | None = None
@@ -223,7 +223,7 @@ class Daemon:
             "uptime_s": self._clock.now().since(self._started) // 1000,
             "config": str(self._config.folder),
             "config_digest": self._config.digest,
-            **health.told(self.ledger.books),
+            **health.told(self.ledger.books, self._supervisor.scans),
             "stopped": dict(self._supervisor.stopped),
             "buffer": {
                 "unsent": broker.unsent,
@@ -269,7 +269,7 @@ class Daemon:
         return "; ".join(f"{name}: {what}" for name, what in self._troubles().items()) or None
 
     def _one_line(self) -> str:
-        return health.summary(self.ledger.books, self._trouble())
+        return health.summary(self.ledger.books, self._trouble(), self._supervisor.scans)
 
     def _new_forwarder(self) -> Forwarder:
         config, store = self._config, self._store
@@ -337,6 +337,7 @@ class Daemon:
     async def _tick(self) -> None:
         self._beat("timer")
         self._pipeline.wake()
+        self._forwarder.changed(self._projection.late())
 
     async def _watch_config(self) -> None:
         if self._edits.due():

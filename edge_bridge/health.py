@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from edge_bridge.domain.books import Books
@@ -14,11 +15,16 @@ MOST_OBLIGATIONS = 200  # in one answer: the most urgent ones; the rest is a num
 MOST_CARDS = 500
 
 
-def told(books: Books) -> dict[str, Any]:
+Scanning = Mapping[str, tuple[int, int]]
+"""First scans that run now, by source: files dealt with, of so many."""
+NONE: Scanning = {}
+
+
+def told(books: Books, scans: Scanning = NONE) -> dict[str, Any]:
     """Return machines, sources, open obligations and open cards, JSON-ready."""
     return {
         "machines": machines(books),
-        "sources": sources(books),
+        "sources": sources(books, scans),
         "obligations": obligations(books),
         "obligations_open": len(books.state.obligation),
         "cards": cards(books),
@@ -26,13 +32,20 @@ def told(books: Books) -> dict[str, Any]:
     }
 
 
-def summary(books: Books, trouble: str | None) -> str:
+def summary(books: Books, trouble: str | None, scans: Scanning = NONE) -> str:
     """Return where the plant stands in one line, for the service manager."""
     reachable = sum(bool(m.reachable) for m in books.state.machine.values())
     active = sum(card.active for card in books.state.card.values())
     counts = f"{reachable}/{len(books.plant.machines)} machines, {len(books.state.obligation)} open obligations"
     text = f"{counts}, {active} active cards"
+    for source, (done, files) in scans.items():
+        text += f"; first scan of {source}: {spaced(done)} of {spaced(files)} files"
     return f"{text}; {trouble}" if trouble else text
+
+
+def spaced(number: int) -> str:
+    """Return a number that a person can read at a glance: 34 000."""
+    return f"{number:,}".replace(",", " ")
 
 
 def machines(books: Books) -> list[dict[str, Any]]:
@@ -75,7 +88,7 @@ def cards(books: Books) -> list[dict[str, Any]]:
     return [card_data(card, books) for card in ordered[:MOST_CARDS]]
 
 
-def sources(books: Books) -> list[dict[str, Any]]:
+def sources(books: Books, scans: Scanning = NONE) -> list[dict[str, Any]]:
     """Return one line for each folder that is read: ECN sources and program shares."""
     folders = books.plant.folders
     return [
@@ -85,6 +98,7 @@ def sources(books: Books) -> list[dict[str, Any]]:
             "lost": to_text_or_none(source.lost.utc if source.lost else None),
             "error": source.error,
             "first_scan": to_text_or_none(source.scanned.utc if source.scanned else None),
+            "scanning": dict(zip(("done", "files"), scans[source.id], strict=True)) if source.id in scans else None,
         }
         for source in books.state.source.values()
         if source.id in folders

@@ -23,7 +23,7 @@ from edge_bridge.domain.instant import to_text
 from edge_bridge.domain.ledger import Ledger
 from edge_bridge.domain.plant import Plant
 from edge_bridge.domain.portions import finished
-from edge_bridge.domain.signal import Acknowledge, Remark, Signal, Waive
+from edge_bridge.domain.signal import Acknowledge, EcnNotice, FileRejected, Remark, Signal, Waive
 from edge_bridge.domain.state import CommandAnswer
 from edge_bridge.errors import ConfigError
 from edge_bridge.patience import Patience
@@ -33,8 +33,11 @@ from edge_bridge.store import Store
 
 MOST_TOGETHER = 500  # signals in one turn: bounds how long a turn keeps the loop from everything else
 MOST_WAITING = 5000  # signals; beyond it, whoever brings one waits: a stalled disk stops sampling and loses nothing
+MOST_NOTICES = 200  # ECN files among them: what a first scan brings must not stand between a machine and its verdict
 MOST_ANSWERS = 1000  # command ids remembered
 DEFECT = "this is a defect in edge-bridge: see its log"
+
+_NOTICES = (EcnNotice, FileRejected)
 
 log = structlog.get_logger(__name__)
 
@@ -85,6 +88,9 @@ class Pipeline:
         self._queue: deque[_Waiting] = deque()
         self._room = asyncio.Event()
         self._room.set()
+        self._notices = 0  # ECN files that wait
+        self._notice_room = asyncio.Event()
+        self._notice_room.set()
         self._wake = asyncio.Event()
         self._alarm = Alarm(clock, self._wake.set)
         self._reconfigured: tuple[Plant, asyncio.Future[None]] | None = None
@@ -108,8 +114,9 @@ class Pipeline:
 
     async def offer(self, signal: Signal) -> None:
         """Bring a signal; return when there is room for it."""
-        while not self._room.is_set():
-            await self._room.wait()
+        room = self._notice_room if isinstance(signal, _NOTICES) else self._room
+        while not room.is_set():
+            await room.wait()
         self.note(signal)
 
     def note(self, signal: Signal) -> None:
@@ -191,15 +198,21 @@ class Pipeline:
 
     def _push(self, waiting: _Waiting) -> None:
         self._queue.append(waiting)
-        if len(self._queue) >= MOST_WAITING:
-            self._room.clear()
+        self._notices += isinstance(waiting.signal, _NOTICES)
+        self._tell_room()
         self._wake.set()
 
     def _after_taking(self) -> None:
-        if len(self._queue) < MOST_WAITING:
-            self._room.set()
+        self._notices = sum(isinstance(waiting.signal, _NOTICES) for waiting in self._queue)
+        self._tell_room()
         if self._queue:
             self._wake.set()
+
+    def _tell_room(self) -> None:
+        """Let in whoever waits, or make wait whoever comes."""
+        free = len(self._queue) < MOST_WAITING
+        for room, has_room in ((self._room, free), (self._notice_room, free and self._notices < MOST_NOTICES)):
+            (room.set if has_room else room.clear)()
 
     def _take(self, waiting: _Waiting) -> Answer:
         """Apply one signal at once."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from edge_bridge.domain.ecn import EcnDraft
 from edge_bridge.domain.instant import Stamp
@@ -39,6 +39,34 @@ class Adapter(Protocol):
         Raises AdapterError (or any exception) when the other side cannot be read, RefusedError when trying again is of
         no use. Leaving the context closes the session cleanly, on every exit path.
         """
+
+
+class SourceMemory(Protocol):
+    """What the gateway holds of one ECN source, as committed. May be asked from any thread."""
+
+    def mark(self, file: str) -> str | None:
+        """Return the mark with which a file was taken in; None when it was not, or has to be read again."""
+
+    @property
+    def place(self) -> str:
+        """The place that its last ScanDone named, empty when none did."""
+
+
+@runtime_checkable
+class Recalls(Protocol):
+    """An ECN source that need not deliver again what the gateway holds: after a restart, or when a share is back."""
+
+    def recall(self, memory: SourceMemory) -> None:
+        """Take note of it, before `connect`."""
+
+
+@runtime_checkable
+class Scans(Protocol):
+    """An ECN source that can say how far its first scan is."""
+
+    @property
+    def scan(self) -> tuple[int, int] | None:
+        """Files dealt with, of so many; None when none runs."""
 
 
 class AdapterFactory(Protocol):
@@ -197,8 +225,11 @@ __all__ = [
     "Outbox",
     "OutboxRow",
     "Probes",
+    "Recalls",
     "Report",
+    "Scans",
     "Seen",
+    "SourceMemory",
     "Trace",
     "TracedEcn",
     "Traces",

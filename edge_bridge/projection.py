@@ -10,18 +10,28 @@ from typing import Any
 from edge_bridge.contract import Topics
 from edge_bridge.domain.books import Books
 from edge_bridge.domain.event import EventType
+from edge_bridge.domain.instant import SECOND, Milliseconds
 from edge_bridge.domain.state import Requirement
 from edge_bridge.domain.told import card_data, state_data
 from edge_bridge.pipeline import Committed, Pipeline
+from edge_bridge.ports import Clock
 from edge_bridge.store import Snapshot, Store
 
+LARGE = 50  # requirements of a machine: sorting out the weightiest takes a while
+LARGE_EVERY = SECOND
 MOST_GONE = 200  # closed cards, and configurations, that are looked back upon after a start
 
 
 class Projection:
-    """Fits the forwarder's Retained: the whole at each connect, the changed topics after each commit."""
+    """Fits the forwarder's Retained: the whole at each connect, the changed topics after each commit.
 
-    def __init__(self, pipeline: Pipeline, store: Store, topics: Topics) -> None:
+    A machine with many requirements is told once a second at most: a first scan changes it thousands of times.
+    """
+
+    def __init__(self, pipeline: Pipeline, store: Store, topics: Topics, clock: Clock) -> None:
+        self._clock = clock
+        self._told: dict[str, Milliseconds] = {}
+        self._late: set[str] = set()
         self._pipeline = pipeline
         self._store = store
         self._topics = topics
@@ -42,8 +52,16 @@ class Projection:
     def changed(self, committed: Committed) -> Mapping[str, bytes | None]:
         """Return the topics that a commit changed; None for a machine that was removed or a card that closed."""
         self._note(committed.changes.get("requirement", {}))
-        states = {self._topics.state(machine): self._machine(machine) for machine in committed.machines}
-        return states | {self._topics.card(card): self._card(card) for card in committed.cards}
+        self._late |= committed.machines
+        return self.late() | {self._topics.card(card): self._card(card) for card in committed.cards}
+
+    def late(self) -> dict[str, bytes | None]:
+        """Return the topics of machines that changed and were told too lately to be told again at once."""
+        now = self._clock.now().boottime
+        due = [m for m in self._late if len(self._required[m]) < LARGE or now - self._told.get(m, 0) >= LARGE_EVERY]
+        self._late.difference_update(due)
+        self._told.update(dict.fromkeys(due, now))
+        return {self._topics.state(machine): self._machine(machine) for machine in due}
 
     def _emptied_before(self) -> dict[str, bytes | None]:
         """Return the topics of what closed or was removed lately: the last process may have ended before the broker was

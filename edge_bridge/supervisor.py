@@ -14,7 +14,7 @@ import structlog
 from edge_bridge.domain.card import Kind
 from edge_bridge.domain.signal import AdapterBack, AdapterLost, Incident, Signal
 from edge_bridge.errors import CertificateError, ConfigError, EdgeBridgeError, RefusedError, UntrustedError
-from edge_bridge.ports import Adapter, Clock
+from edge_bridge.ports import Adapter, Clock, Scans
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
 STEADY_S = 30.0  # a connection that lasted this long makes the next pause short again
@@ -26,20 +26,35 @@ log = structlog.get_logger(__name__)
 
 
 class Supervisor:
-    """The running adapters by id."""
+    """The running adapters by id. remind: gives an adapter what it may want to know before it is started."""
 
-    def __init__(self, clock: Clock, offer: Callable[[Signal], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        offer: Callable[[Signal], Awaitable[None]],
+        remind: Callable[[str, Adapter], None] = lambda _name, _adapter: None,
+    ) -> None:
         self._clock = clock
         self._offer = offer
+        self._remind = remind
+        self._adapters: dict[str, Adapter] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
         self._closed = False
         self.stopped: dict[str, str] = {}  # adapters that only a person can get going again, and why
+
+    @property
+    def scans(self) -> dict[str, tuple[int, int]]:
+        """How far the first scans are that run now, by source: files dealt with, of so many."""
+        asked = {name: adapter.scan for name, adapter in self._adapters.items() if isinstance(adapter, Scans)}
+        return {name: scan for name, scan in asked.items() if scan is not None and name in self._running}
 
     async def start(self, adapters: Mapping[str, Adapter]) -> None:
         """Run these adapters, in place of running ones with the same id. After `close` nothing is started."""
         await self.stop(adapters)
         for name, adapter in adapters.items():
             if not self._closed:
+                self._remind(name, adapter)
+                self._adapters[name] = adapter
                 self._running[name] = asyncio.create_task(self._run(name, adapter), name=f"adapter {name}")
 
     async def stop(self, names: Collection[str] | None = None, *, within: float = PATIENCE_S) -> None:

@@ -6,23 +6,28 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import structlog
 
+from adapters.plm_folder.disk import Disk
 from adapters.plm_folder.folder import Folder
 from adapters.plm_folder.halves import Halves
+from adapters.plm_folder.intake import Intake
 from adapters.plm_folder.joining import joined
+from adapters.plm_folder.mounts import Mount, mount_of, not_mounted
 from adapters.plm_folder.options import PlmFolderOptions
 from adapters.plm_folder.reading import read_file, trace_file
+from adapters.plm_folder.sandbox import READER, Limits, Sandbox
 from adapters.plm_folder.session import TICK_SECONDS, PlmReport, Session
 from adapters.plm_folder.unreadable import Unreadable
-from adapters.plm_folder.watch import inotify, is_network
-from edge_bridge.blocking import BlockingCalls
+from adapters.plm_folder.watch import inotify
+from edge_bridge.blocking import BlockingCalls, in_thread
 from edge_bridge.domain.ecn import EcnDraft
 from edge_bridge.errors import AdapterError, ConfigError
 from edge_bridge.options import read_options
-from edge_bridge.ports import Clock, TracedEcn
+from edge_bridge.ports import Clock, SourceMemory, TracedEcn
 
 _CONNECT_TIMEOUT = 5.0  # seconds
 
@@ -30,21 +35,39 @@ log = structlog.get_logger(__name__)
 
 
 class PlmFolderAdapter:
-    """One PLM folder. Delivers EcnNotice, FileRejected and one ScanDone per connection."""
+    """One PLM folder. Delivers EcnNotice, FileRejected and one ScanDone per connection.
+
+    reader, limits: what parses files, and within which limits.
+    """
 
     delivers: ClassVar[Literal["ecns"]] = "ecns"
     Options: ClassVar[type[PlmFolderOptions]] = PlmFolderOptions
     watch = staticmethod(inotify)
+    reader: ClassVar[str] = READER
+    limits: ClassVar[Limits] = Limits()
 
     def __init__(self, name: str, options: Mapping[str, Any], clock: Clock) -> None:
         """Check the options; nothing outside is touched. Raises ConfigError."""
         self.name = name
         self.options = read_options(PlmFolderOptions, options)
+        self._given, self._root = dict(options), Path(getattr(options, "root", Path()))
         self._clock = clock
         self._calls = BlockingCalls(Unreadable)
+        self._memory: SourceMemory | None = None
+        self._place = ""  # where the folder lay when it was last read
+        self._session: Session | None = None
         copies = self.options.quarantine
         if copies is not None and os.path.normpath(copies / name) == os.path.normpath(self.options.path):
             raise ConfigError("copies of unreadable files would land in `path`", "choose another", key=("quarantine",))
+
+    @property
+    def scan(self) -> tuple[int, int] | None:
+        """How far the first scan of this connection is: files dealt with, of so many; None when none runs."""
+        return self._session.progress if self._session is not None else None
+
+    def recall(self, memory: SourceMemory) -> None:
+        """Take note of what the core holds of this source: its files are not read again as long as they stay the same."""
+        self._memory = memory
 
     def read(self, name: str, data: bytes) -> tuple[EcnDraft, ...]:
         """Return what these bytes would be read as. Raises AdapterError with the reason and the fix."""
@@ -63,36 +86,70 @@ class PlmFolderAdapter:
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[AsyncIterator[PlmReport]]:
         """Enter = the folder could be listed. Raises AdapterError when it is not there, cannot be read or does not answer."""
-        folder = Folder(self.options.path, self.options.file_name)
-        await self._calls.run(_CONNECT_TIMEOUT, folder.check)
-        polling = await self._calls.run(_CONNECT_TIMEOUT, self._must_poll)
+        options = self.options
+        folder = Folder(
+            options.path,
+            options.file_name,
+            sentinel=options.sentinel,
+            subfolders=options.subfolders,
+            largest=options.max_file_size,
+        )
+        mount = await self._calls.run(_CONNECT_TIMEOUT, self._look, folder)
         async with AsyncExitStack() as stack:
-            session = self._polled(folder) if polling else self._watched(folder, stack)
+            sandbox = Sandbox(self.name, self._given, str(self._root), self.limits, self.reader)
+            stack.push_async_callback(sandbox.close)
+            intake = Intake(self.name, options, sandbox)
+            if self._must_poll(mount):
+                session = self._session_of(folder, intake, polling=True)
+            else:
+                session = await self._watched(folder, intake, stack)
+            stack.callback(session.close)
             await session.start()  # after the watch was set: what arrives in between is seen twice, never missed
             await stack.enter_async_context(_ticking(session, self._clock))
+            self._session = session
             yield await stack.enter_async_context(self._joined(session)) if self.options.join else session
 
-    def _polled(self, folder: Folder) -> Session:
-        return Session(self.name, self.options, folder, self._clock, self._calls, polling=True)
+    def _look(self, folder: Folder) -> Mount:
+        """Look at the folder for the first time. Raises AdapterError when it is not there, or looks like an empty mount point."""
+        folder.check()
+        mount = mount_of(self.options.path)
+        before = Mount.of(self._place or (self._memory.place if self._memory is not None else ""))
+        if folder.is_empty():
+            if len(before.point) > len(mount.point):
+                raise AdapterError(
+                    f"{self.options.path} is empty and no longer {before}: the share is not mounted",
+                    "mount it; if the folder has moved and is meant to be empty, put any file into it",
+                )
+            if point := not_mounted(self.options.path):
+                raise AdapterError(f"{self.options.path} is empty, and nothing is mounted on {point}", f"mount {point}")
+        self._place = str(mount)
+        return mount
 
-    def _watched(self, folder: Folder, stack: AsyncExitStack) -> Session:
+    def _session_of(self, folder: Folder, intake: Intake, *, polling: bool) -> Session:
+        disk = Disk(folder, self._calls, may_hang=polling)
+        return Session(intake, disk, self._clock, polling=polling, place=self._place, memory=self._memory)
+
+    async def _watched(self, folder: Folder, intake: Intake, stack: AsyncExitStack) -> Session:
         """Return a session that the kernel tells of new files; one that polls, and a warning, when it has no watch left."""
-        session = Session(self.name, self.options, folder, self._clock, self._calls, polling=False)
+        session = self._session_of(folder, intake, polling=False)
         try:
-            stack.enter_context(self.watch(self.options.path, session))
+            async with AsyncExitStack() as watches:
+                tree = watches.enter_context(self.watch(folder, session))
+                await in_thread(tree.deepen)
+                stack.push_async_exit(watches.pop_all())
         except OSError as error:
             hint = "raise fs.inotify.max_user_instances and max_user_watches, or set `watch: poll`"
             log.warning("polling instead of inotify", adapter=self.name, error=error.strerror, hint=hint)
-            return self._polled(folder)
+            return self._session_of(folder, intake, polling=True)
         return session
 
     def _joined(self, session: Session) -> AbstractAsyncContextManager[AsyncIterator[PlmReport]]:
         assert self.options.join is not None
         return joined(session, Halves(self.name, self.options.join.timeout), self._clock, self.name)
 
-    def _must_poll(self) -> bool:
+    def _must_poll(self, mount: Mount) -> bool:
         if self.options.watch == "auto":
-            return is_network(self.options.path)
+            return mount.is_network
         return self.options.watch == "poll"
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeVar, TypeVarTuple
 
-from adapters.plm_folder.folder import Folder, Held, Signature
+from adapters.plm_folder.folder import Changes, Folder, Held, Signature, Unchanged
+from adapters.plm_folder.unreadable import Unreadable
 from edge_bridge.blocking import BlockingCalls
+from edge_bridge.errors import AdapterError
 
 Arguments = TypeVarTuple("Arguments")
 Result = TypeVar("Result")
 _SHORT, _LONG = 5.0, 60.0  # seconds that a share may take: for one file's state, for a file or a whole list
+_FAILING = 3  # files in a row that cannot be read: it is not the files
 
 
 class Disk:
@@ -20,14 +23,15 @@ class Disk:
         self.folder = folder
         self._calls = calls
         self._may_hang = may_hang
+        self._failing: set[str] = set()
 
     async def check(self) -> None:
         """Raise AdapterError when the folder is gone or another one."""
         await self._call(_SHORT, self.folder.check)
 
-    async def list(self) -> dict[str, Signature]:
-        """Return every file that counts; in a thread always, for ten thousand files take a while."""
-        return await self._calls.run(_LONG, self.folder.list)
+    async def changes(self, known: Iterable[str], unchanged: Unchanged) -> Changes:
+        """Return what is new and what is gone; in a thread always, for ten thousand files take a while."""
+        return await self._calls.run(_LONG, self.folder.changes, known, unchanged)
 
     async def signatures(self, names: Iterable[str]) -> dict[str, Signature]:
         """Return what those of these files that are there look like."""
@@ -35,7 +39,17 @@ class Disk:
 
     async def read(self, name: str) -> Held | None:
         """Return a file's bytes, None when it is gone. Raises Unreadable too."""
-        return await self._call(_LONG, self.folder.read, name)
+        try:
+            held = await self._call(_LONG, self.folder.read, name)
+        except Unreadable as refusal:
+            if refusal.kind == "read_error":
+                self._failing.add(name)
+                if len(self._failing) >= _FAILING:
+                    hint = "check that the share is mounted and the file server well"
+                    raise AdapterError(f"no file of {self.folder.path} can be read: {refusal.what}", hint) from refusal
+            raise
+        self._failing.clear()
+        return held
 
     async def _call(self, timeout: float, call: Callable[[*Arguments], Result], *args: *Arguments) -> Result:
         return await self._calls.run(timeout, call, *args) if self._may_hang else call(*args)

@@ -3,21 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from edge_bridge.domain.instant import SECOND, Milliseconds
 
 LONGEST: Milliseconds = 10 * SECOND  # a file that is still being written then does not hold back ScanDone
 
 
-class FirstScan:
-    """Counts down the files of the first scan. Times are boottime in ms."""
+class Progress(NamedTuple):
+    """How far a scan is: files dealt with, of so many."""
 
-    def __init__(self, files: Iterable[str], began: Milliseconds) -> None:
+    done: int
+    files: int
+
+
+class FirstScan:
+    """Counts down the files of the first scan. Times are boottime in ms.
+
+    held: how many files the core holds already, as they are: they count as dealt with.
+    """
+
+    def __init__(self, files: Iterable[str], began: Milliseconds, held: int = 0) -> None:
         self._open = set(files)
         self._untried = set(self._open)
+        self._files = len(self._open) + held
         self._began = began
         self._ended = False
         self.delivered = 0
+
+    @property
+    def progress(self) -> Progress | None:
+        """How far it is; None when it is through."""
+        return None if self._ended else Progress(self._files - len(self._open), self._files)
+
+    def is_open(self, name: str) -> bool:
+        """Tell whether a file of the scan is still to be dealt with."""
+        return name in self._open
 
     def try_now(self, name: str) -> None:
         """Note that a file is being read for the first time, whatever comes of it."""

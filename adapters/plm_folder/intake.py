@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from functools import partial
+from collections.abc import Callable
 
-from adapters.plm_folder.folder import Held, shown
+from adapters.plm_folder.folder import Held
+from adapters.plm_folder.names import shown
 from adapters.plm_folder.options import PlmFolderOptions
 from adapters.plm_folder.quarantine import Quarantine
-from adapters.plm_folder.reading import read_file
+from adapters.plm_folder.sandbox import Sandbox
+from adapters.plm_folder.under_way import Job
 from adapters.plm_folder.unreadable import Unreadable
 from edge_bridge.blocking import in_thread
+from edge_bridge.domain.ecn import EcnDraft
 from edge_bridge.domain.instant import Stamp
 from edge_bridge.domain.signal import EcnNotice, FileRejected
 
@@ -18,27 +21,31 @@ _LARGE = 256_000  # bytes; above, a thread works so that the loop goes on
 
 
 class Intake:
-    """Makes the reports of one source."""
+    """Makes the reports of one source. Files are parsed in the sandbox, never here."""
 
-    def __init__(self, source: str, options: PlmFolderOptions) -> None:
-        self._source, self._options = source, options
+    def __init__(self, source: str, options: PlmFolderOptions, sandbox: Sandbox) -> None:
+        self.source = source
+        self._sandbox = sandbox
         self._quarantine = Quarantine(options.quarantine / source) if options.quarantine else None
 
-    async def notice(self, name: str, held: Held, digest: str, at: Stamp, *, settled: bool) -> EcnNotice:
-        """Return the ECNs of a file. Raises Unreadable."""
-        read = partial(read_file, held.data, self._options, settled=settled)
-        if len(held.data) > _LARGE:
-            ecns = await in_thread(read, expected=Unreadable)
-        else:
-            ecns = read()
-        return EcnNotice(self._source, at, shown(name), digest, ecns)
+    def warm(self) -> None:
+        """Be ready for the next file."""
+        self._sandbox.warm()
+
+    async def read(self, data: bytes, *, settled: bool, overtaken: Callable[[], None]) -> tuple[EcnDraft, ...]:
+        """Return the ECNs of a file. overtaken: called when that takes long. Raises Unreadable, AdapterError."""
+        return await self._sandbox.parse(data, settled=settled, overtaken=overtaken)
+
+    def notice(self, job: Job, ecns: tuple[EcnDraft, ...], mark: str) -> EcnNotice:
+        """Return the report of a file that was read."""
+        return EcnNotice(self.source, job.at, shown(job.name), job.digest, ecns, mark)
 
     async def rejection(
         self, name: str, held: Held | None, digest: str, at: Stamp, refusal: Unreadable
     ) -> FileRejected:
         """Return why a file is refused; its bytes, if they could be had, are copied first."""
         note = await self._copy(name, held.data, digest, refusal) if held else ""
-        return FileRejected(self._source, at, shown(name), digest, refusal.reason + note, refusal.where)
+        return FileRejected(self.source, at, shown(name), digest, refusal.reason + note, refusal.where)
 
     async def _copy(self, name: str, data: bytes, digest: str, refusal: Unreadable) -> str:
         if self._quarantine is None:

@@ -22,7 +22,10 @@ from adapters.plm_folder.formats.xml_reader import Mapped
 from adapters.plm_folder.layout_options import JoinOptions, Names, Position, XmlOptions, span_of
 from adapters.plm_folder.stages import STAGES, Stage
 from edge_bridge.domain.ecn import Status
-from edge_bridge.options import FilePath, SourceOptions, one_or_more
+from edge_bridge.options import FilePath, Size, SourceOptions, YesNo, one_or_more
+
+LARGEST_FILE = 20_000_000  # bytes
+
 
 Format = Literal["csv", "text", "json", "xml", "xlsx", "xls", "auto"]
 ENDINGS: Mapping[str, tuple[str, ...]] = {
@@ -40,10 +43,17 @@ SPREADSHEETS = frozenset({"csv", "xlsx", "xls"})
 class PlmFolderOptions(SourceOptions):
     """A folder into which a PLM exports ECNs."""
 
-    path: FilePath = Field(description="the folder; its sub-folders are not looked into")
+    path: FilePath = Field(description="the folder")
+    subfolders: YesNo = Field(False, description="whether its sub-folders are looked into, sixteen levels deep")
+    sentinel: str | None = Field(
+        None, description="a file that is always in the folder; without it the share counts as gone"
+    )
+    max_file_size: Size = Field(LARGEST_FILE, description="a larger file is refused", ge=1000, le=100_000_000)
     preset: str | None = Field(None, description="a PLM whose exports are known; every setting here has the last word")
     format: Format = Field("csv", description="how the files are written; auto: by their content")
-    pattern: str | None = Field(None, description="which files count; default *.csv and so on, case does not matter")
+    pattern: Names | None = Field(
+        None, description="which files count, one pattern or several; default *.csv and so on, case does not matter"
+    )
     watch: Literal["auto", "inotify", "poll"] = Field(
         "auto", description="auto: inotify on a local disk, polling on a network share"
     )
@@ -96,10 +106,19 @@ class PlmFolderOptions(SourceOptions):
 
     @field_validator("pattern")
     @classmethod
-    def _one_folder(cls, pattern: str | None) -> str | None:
-        if pattern is not None and (not pattern.strip() or "/" in pattern):
-            raise ValueError("a pattern for file names, such as *.csv: sub-folders are not looked into")
-        return pattern
+    def _file_names_only(cls, patterns: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if any(not pattern.strip() or "/" in pattern for pattern in patterns or ()):
+            raise ValueError(
+                "a pattern for file names, such as *.csv → sub-folders are looked into with `subfolders: true`"
+            )
+        return patterns
+
+    @field_validator("sentinel")
+    @classmethod
+    def _one_file(cls, sentinel: str | None) -> str | None:
+        if sentinel is not None and (not sentinel.strip() or "/" in sentinel or sentinel in (".", "..")):
+            raise ValueError("the name of one file in the folder itself → such as .plm-share")
+        return sentinel
 
     @field_validator("columns")
     @classmethod
@@ -151,7 +170,7 @@ class PlmFolderOptions(SourceOptions):
     @cached_property
     def file_name(self) -> re.Pattern[str]:
         """What a file's name must match."""
-        patterns = [self.pattern] if self.pattern else [f"*.{ending}" for ending in ENDINGS[self.format]]
+        patterns = self.pattern or tuple(f"*.{ending}" for ending in ENDINGS[self.format])
         return re.compile("|".join(map(translate, patterns)), re.IGNORECASE)
 
     @cached_property

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapters.plm_folder.folder import shown
+from adapters.plm_folder.names import shown
 from adapters.plm_folder.unreadable import Unreadable
 
 MOST_COPIES = 500

@@ -19,7 +19,6 @@ from adapters.plm_folder.unreadable import Unreadable
 from edge_bridge.domain.ecn import EcnDraft
 from edge_bridge.ports import TracedEcn
 
-LARGEST_FILE = 20_000_000  # bytes
 _ZIP = b"PK\x03\x04"
 _TEXT_MARKS = (b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
@@ -43,8 +42,8 @@ def trace_file(data: bytes, options: PlmFolderOptions) -> tuple[TracedEcn, ...]:
 
 def _format(data: bytes, options: PlmFolderOptions) -> str:
     """Return the format: the configured one, or what the first bytes show. A workbook is what it is, whatever its name."""
-    if len(data) > LARGEST_FILE:
-        raise Unreadable("too_large", limit=LARGEST_FILE)
+    if len(data) > options.max_file_size:
+        raise Unreadable("too_large", limit=options.max_file_size)
     if options.format in ("xlsx", "xls", "auto"):
         if data.startswith(_ZIP):
             return "xlsx"

@@ -3,66 +3,77 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import structlog
 
 from adapters.plm_folder.complete import SETTLING, Settling
 from adapters.plm_folder.disk import Disk
-from adapters.plm_folder.first_scan import FirstScan
-from adapters.plm_folder.folder import Folder, Held, Signature
+from adapters.plm_folder.first_scan import FirstScan, Progress
+from adapters.plm_folder.folder import Changes, Held, Signature
 from adapters.plm_folder.intake import Intake, sha256
-from adapters.plm_folder.options import PlmFolderOptions
+from adapters.plm_folder.known import KnownFiles, mark_of
+from adapters.plm_folder.under_way import Job, UnderWay
 from adapters.plm_folder.unreadable import NEVER_BETTER, Unreadable
-from edge_bridge.blocking import BlockingCalls
 from edge_bridge.domain.instant import MINUTE, SECOND, Milliseconds
 from edge_bridge.domain.signal import EcnNotice, FileRejected, ScanDone
 from edge_bridge.errors import AdapterError
-from edge_bridge.ports import Clock
+from edge_bridge.ports import Clock, SourceMemory
 
 TICK_SECONDS = 0.5
 _RESCAN: Milliseconds = MINUTE
 _POLL: Milliseconds = SECOND
-_BATCH = 16
+_TELL: Milliseconds = 10 * SECOND  # how often the log says how far the first scan is
 PlmReport = EcnNotice | FileRejected | ScanDone
 
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """A file that was dealt with. `sha256` is empty when its bytes could not be had; `reason` when it was accepted."""
-
-    sha256: str
-    signature: Signature | None
-    reason: str = ""
+log = structlog.get_logger(__name__)
 
 
 class Session:
-    """The iterator that `connect` yields. Nothing is lost when a waiting `__anext__` is cancelled."""
+    """The iterator that `connect` yields. Nothing is lost when a waiting `__anext__` is cancelled.
+
+    place: where the folder lies, told with ScanDone. memory: what the core holds of this source, where there is one.
+    """
 
     def __init__(
         self,
-        source: str,
-        options: PlmFolderOptions,
-        folder: Folder,
+        intake: Intake,
+        disk: Disk,
         clock: Clock,
-        calls: BlockingCalls,
         *,
         polling: bool,
+        place: str = "",
+        memory: SourceMemory | None = None,
     ) -> None:
-        self._source, self._folder, self._clock = source, folder, clock
-        self._disk = Disk(folder, calls, may_hang=polling)
+        self._intake, self._disk, self._clock = intake, disk, clock
+        self._folder = disk.folder
+        self._source, self._place = intake.source, place
         self._polling = polling
-        self._intake = Intake(source, options)
-        self._known: dict[str, _Known] = {}
+        self._known = KnownFiles(memory)
         self._settling = Settling()
-        self._arrived: dict[str, bool] = {}  # name → whether this is the last try; in order
-        self._backlog: deque[str] = deque()
+        self._arrived: OrderedDict[str, bool] = OrderedDict()  # name → whether this is the last try; in order
         self._first = FirstScan((), 0)
         self._ready: deque[PlmReport] = deque()
         self._wake = asyncio.Event()
+        self._under_way = UnderWay(self._wake.set)
         self._tick = False
         self._lost = ""
-        self._next_check = self._next_scan = clock.now().boottime
+        self._next_check = self._next_scan = self._next_telling = clock.now().boottime
+
+    @property
+    def progress(self) -> Progress | None:
+        """How far the first scan is; None when it is through."""
+        return self._first.progress
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is being parsed and nothing waits to be taken."""
+        return not self._under_way and not self._ready
+
+    def close(self) -> None:
+        """Give up what is under way."""
+        self._under_way.close()
 
     def arrived(self, name: str) -> None:
         """Take note of a file that was closed or moved into the folder."""
@@ -100,76 +111,107 @@ class Session:
         return self._ready.popleft()
 
     async def start(self) -> None:
-        """Make the first scan: everything that lies in the folder, oldest first."""
-        listing = await self._disk.list()
+        """Make the first scan: everything that lies in the folder, oldest first, except what the core holds as it is."""
+        found = await self._disk.changes((), self._known.held)
         now = self._clock.now()
         self._next_scan = now.boottime + (_POLL if self._polling else _RESCAN)
-        self._first = FirstScan(listing, now.boottime)
-        for name, signature in listing.items():
+        self._next_telling = now.boottime + _TELL
+        self._first = FirstScan(found.changed, now.boottime, held=len(self._known))
+        for name, signature in found.changed.items():
             if self._polling or self._is_fresh(signature, now.utc):
                 self._settling.see(name, signature, now.boottime)
             else:
-                self._backlog.append(name)
+                self._arrived[name] = False
         self._end_first_scan()
 
     async def _step(self) -> None:
-        """Do the next thing: the timer, what lay in the folder at connect, then what came since, each in order."""
+        """Do the next thing: the timer, what is parsed, what lay in the folder at connect, then what came since."""
         if self._lost:
             raise AdapterError(self._lost, "it is read anew when it is back")
         if self._tick:
             self._tick = False
             await self._on_tick()
-        elif self._backlog:
-            await self._attempt(self._backlog[0], final=False)
-            self._backlog.popleft()
-            if len(self._backlog) % _BATCH == 0:
-                await self._clock.sleep(0)
-        elif name := next((name for name in self._arrived if not self._first.holds_back(name)), None):
+        elif job := self._under_way.next_done():
+            await self._finish(job)
+            self._under_way.end(job)
+        elif self._under_way.has_room and (name := self._next_name()):
             await self._attempt(name, final=self._arrived.pop(name))
         else:
             await self._wake.wait()
             self._wake.clear()
         self._end_first_scan()
 
+    def _next_name(self) -> str | None:
+        may = (name for name in self._arrived if not self._first.holds_back(name) and name not in self._under_way)
+        return next(may, None)
+
     async def _attempt(self, name: str, *, final: bool) -> None:
         self._first.try_now(name)
         try:
             await self._take(name, final=final)
         except asyncio.CancelledError:
-            self._arrived.setdefault(name, final)
+            if name not in self._under_way:
+                self._arrived.setdefault(name, final)
             raise
 
     def _end_first_scan(self) -> None:
+        """Say once that everything that lay there was dealt with; what somebody still writes holds it back only so long.
+
+        A file that takes long to parse is waited for: told after ScanDone, its old ECNs would be news.
+        """
+        if self._first.progress is None or any(map(self._first.is_open, self._under_way)):
+            return
+        if any(map(self._first.is_open, self._arrived)):
+            return
         now = self._clock.now()
-        if not self._backlog and self._first.ends(now.boottime):
-            self._ready.append(ScanDone(self._source, now, self._first.delivered))
+        if self._first.ends(now.boottime):
+            self._ready.append(ScanDone(self._source, now, self._first.delivered, self._place))
+            self._intake.warm()
 
     # one file
 
     async def _take(self, name: str, *, final: bool) -> None:
-        """Read one file and report it; leave it waiting when it may not be complete yet."""
-        held: Held | None = None
+        """Read one file and have it parsed; leave it waiting when it may not be complete yet."""
         try:
             held = await self._disk.read(name)
-            if held is None:
-                self._forget(name)
-                return
-            at, digest = self._clock.now(), await sha256(held.data)
-            if held.signature is None:
-                await self._wait(name)
-                return
-            final = final and self._settling.holds(name, held.signature)
-            known = self._known.get(name)
-            if known is None or known.sha256 != digest:
-                self._ready.append(await self._intake.notice(name, held, digest, at, settled=final))
-                self._decided(name, _Known(digest, held.signature), delivered=True)
-            else:
-                self._decided(name, _Known(digest, held.signature, known.reason), delivered=False)
         except Unreadable as refusal:
-            if final or refusal.kind in NEVER_BETTER:
-                await self._reject(name, held, refusal)
-            else:
-                await self._wait(name, held.signature if held else None, tried=True)
+            await self._refuse(name, None, refusal, final=final)
+            return
+        if held is None:
+            self._forget(name)
+            return
+        at, digest = self._clock.now(), await sha256(held.data)
+        if held.signature is None:
+            await self._wait(name)
+        elif self._known.has(name, digest):
+            self._known.put(name, digest, held.signature, self._known.reason(name))
+            self._decided(name, delivered=False)
+        else:
+            job = Job(name, held, digest, at, final and self._settling.holds(name, held.signature))
+            self._under_way.begin(job, lambda late: self._intake.read(held.data, settled=job.final, overtaken=late))
+
+    async def _finish(self, job: Job) -> None:
+        """Report what a file says, or why it says nothing."""
+        assert job.parsing is not None
+        try:
+            ecns = job.parsing.result()
+        except Unreadable as refusal:
+            await self._refuse(job.name, job.held, refusal, final=job.final)
+            return
+        numbers = [ecn.number for ecn in ecns]
+        if job.newer:
+            ecns = tuple(ecn for ecn in ecns if ecn.number not in job.newer)
+        self._under_way.told(job, numbers)
+        mark = mark_of(job.held.signature, job.at.utc, SETTLING)
+        self._ready.append(self._intake.notice(job, ecns, mark))
+        self._known.put(job.name, job.digest, job.held.signature)
+        self._decided(job.name, delivered=True)
+
+    async def _refuse(self, name: str, held: Held | None, refusal: Unreadable, *, final: bool) -> None:
+        if final or refusal.kind in NEVER_BETTER:
+            await self._reject(name, held, refusal)
+        else:
+            await self._wait(name, held.signature if held else None, tried=True)
 
     async def _wait(self, name: str, signature: Signature | None = None, *, tried: bool = False) -> None:
         """Leave a file until it has not changed for a while."""
@@ -185,20 +227,19 @@ class Session:
         at = self._clock.now()
         digest = await sha256(held.data) if held else ""
         signature = held.signature if held else (await self._disk.signatures([name])).get(name)
-        known = self._known.get(name)
-        repeated = known is not None and not digest and not known.sha256 and known.reason == refusal.reason
+        repeated = not digest and self._known.has(name, "") and self._known.reason(name) == refusal.reason
         if not repeated:
             self._ready.append(await self._intake.rejection(name, held, digest, at, refusal))
-        self._decided(name, _Known(digest, signature, refusal.reason), delivered=not repeated)
+        self._known.put(name, digest, signature, refusal.reason)
+        self._decided(name, delivered=not repeated)
 
-    def _decided(self, name: str, known: _Known, *, delivered: bool) -> None:
-        self._known[name] = known
+    def _decided(self, name: str, *, delivered: bool) -> None:
         self._settling.drop(name)
         self._first.decide(name, delivered=delivered)
 
     def _forget(self, name: str) -> None:
         """Forget a file that is not there any more: that is no news."""
-        self._known.pop(name, None)
+        self._known.drop(name)
         self._settling.drop(name)
         self._first.decide(name, delivered=False)
 
@@ -206,32 +247,34 @@ class Session:
 
     async def _on_tick(self) -> None:
         now = self._clock.now().boottime
+        if (progress := self._first.progress) and now >= self._next_telling:
+            self._next_telling = now + _TELL
+            log.info("first scan", adapter=self._source, done=progress.done, of=progress.files)
         if now >= self._next_check:
             await self._disk.check()
             self._next_check = self._clock.now().boottime + SECOND
         if now >= self._next_scan:
-            listing = await self._disk.list()
+            found = await self._disk.changes(self._known, self._known.unchanged)
             done = self._clock.now().boottime
             pause = max(_POLL, 3 * (done - now)) if self._polling else _RESCAN
             self._next_scan = done + pause
-            self._compare(listing)
+            self._compare(found)
         elif self._settling.names and not self._polling:
             self._look_again(await self._disk.signatures(self._settling.names))
 
-    def _compare(self, listing: Mapping[str, Signature]) -> None:
+    def _compare(self, found: Changes) -> None:
         """Find what no event told: new and changed files; forget those that are gone."""
         now = self._clock.now()
-        for name in [name for name in self._known if name not in listing]:
+        for name in found.gone:
             self._forget(name)
-        for name, signature in listing.items():
-            known = self._known.get(name)
-            if known is not None and known.sha256 and known.signature == signature:
-                continue  # without a digest it could not be opened: perhaps it can be now
+        for name, signature in found.changed.items():
+            if self._known.unchanged(name, signature) or name in self._under_way or name in self._arrived:
+                continue  # dealt with while the folder was listed, being dealt with, or about to be
             if self._polling or name in self._settling or self._is_fresh(signature, now.utc):
                 self._settling.see(name, signature, now.boottime)
             else:
                 self._arrived.setdefault(name, False)
-        self._look_again(listing)
+        self._look_again(found.changed)
 
     def _look_again(self, present: Mapping[str, Signature]) -> None:
         """Take up the waiting files whose time is over."""
@@ -241,7 +284,10 @@ class Session:
         for name in self._settling.names:
             self._settling.see(name, present[name], now)
         for name, tried in self._settling.due(now):
-            self._arrived[name] = self._arrived.get(name, tried)
+            if not tried:
+                self._settling.drop(name)
+            if name not in self._under_way:
+                self._arrived.setdefault(name, tried)
 
     @staticmethod
     def _is_fresh(signature: Signature, utc: Milliseconds) -> bool:

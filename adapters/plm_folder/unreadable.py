@@ -138,6 +138,42 @@ _REASONS: dict[str, tuple[str, str, str, str]] = {
         "无法打开：{detail}",
         "请授予服务读取权限；也可能被其他程序锁定",
     ),
+    "name": (
+        "its name has a line break or another control character in it",
+        "rename it",
+        "文件名中含有换行或其他控制字符",
+        "请重命名该文件",
+    ),
+    "read_error": (
+        "it cannot be read: {detail}",
+        "check the disk or the file server; export it again",
+        "读取出错：{detail}",
+        "请检查磁盘或文件服务器，并重新导出",
+    ),
+    "too_slow": (
+        "reading it was given up after {limit} s",
+        "look at what is in it: no sound export takes that long; export fewer ECNs into one file",
+        "读取超过 {limit} 秒，已放弃",
+        "请检查文件内容：正常导出不会这么慢；可减少单个文件中的变更单数量",
+    ),
+    "too_much_memory": (
+        "reading it takes more than {limit} MB of memory",
+        "look at what is in it; export fewer ECNs into one file",
+        "读取所需内存超过 {limit} MB",
+        "请检查文件内容；可减少单个文件中的变更单数量",
+    ),
+    "crashed": (
+        "the program that reads it ended ({detail})",
+        "look at what is in it; if it is a sound export, report it with this file",
+        "读取该文件的程序异常结束（{detail}）",
+        "请检查文件内容；若文件正常，请附此文件报告问题",
+    ),
+    "defect": (
+        "reading it met a defect in edge-bridge ({detail})",
+        "report it with this file and the log",
+        "读取时遇到 edge-bridge 的缺陷（{detail}）",
+        "请附此文件和日志报告问题",
+    ),
     "unterminated": (
         "the last line has no line end yet",
         "wait: it may still be written",
@@ -146,7 +182,7 @@ _REASONS: dict[str, tuple[str, str, str, str]] = {
     ),
     **REFUSALS,
 }
-NEVER_BETTER = frozenset({"symlink", "not_regular", "too_large"})
+NEVER_BETTER = frozenset({"symlink", "not_regular", "too_large", "name", "too_slow", "too_much_memory", "defect"})
 """Kinds that waiting cannot mend."""
 
 

@@ -11,6 +11,7 @@ from rich.text import Text
 from edge_bridge.cli import output
 from edge_bridge.cli.desk import Desk
 from edge_bridge.cli.identify import short_ids
+from edge_bridge.health import spaced
 
 MOST_LINES = 15  # obligations and cards each; the rest is a number
 COLOURS = {"critical": "bold red", "high": "red", "medium": "yellow", "violated": "bold red", "unverifiable": "yellow"}
@@ -160,6 +161,8 @@ def _source(source: Facts, desk: Desk) -> str:
     name = source["source"]
     if source["lost"]:
         return desk.words("status.source.lost", source=name, since=desk.since(source["lost"]), error=source["error"])
+    if scan := source["scanning"]:
+        return desk.words("status.source.progress", source=name, done=spaced(scan["done"]), files=spaced(scan["files"]))
     key = "status.source.ok" if source["first_scan"] else "status.source.scanning"
     return desk.words(key, source=name)
 

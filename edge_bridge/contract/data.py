@@ -24,6 +24,7 @@ from edge_bridge.domain.reading import Execution, Mode
 from edge_bridge.domain.version import Comparison, Extractor
 
 _SHA256 = {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "SHA-256 of the file's bytes"}
+_SHA256_OR_EMPTY = {**_SHA256, "pattern": "^([0-9a-f]{64})?$", "description": "empty when its bytes could not be had"}
 _BOTH_LANGUAGES = record({"zh-CN": text(), "en": text()})
 _ANYWHERE = {
     "historical": yes_no("established late: never to be shown as the live value"),
@@ -182,7 +183,9 @@ DATA: dict[EventType, Schema] = {
     EventType.ECN_RECEIVED: _ECN,
     EventType.ECN_CHANGED: _ECN,
     EventType.ECN_WITHDRAWN: _ECN,
-    EventType.ECN_REJECTED: record({"file": text(), "sha256": _SHA256, "reason": text(), "where": text()}, _ANYWHERE),
+    EventType.ECN_REJECTED: record(
+        {"file": text(), "sha256": _SHA256_OR_EMPTY, "reason": text(), "where": text()}, _ANYWHERE
+    ),
     EventType.ECN_UNROUTED: record(
         {
             "ecn": text(),

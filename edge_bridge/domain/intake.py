@@ -47,6 +47,8 @@ class Intake:
         again = remembered if remembered is not None and remembered.sha256 == notice.sha256 else None
         first_read = again is None or bool(again.rejected)
         drafts = [d for d in notice.ecns if again is None or self._still_open(d, again)]
+        if again is not None and not first_read and notice.mark != again.mark:
+            again = self._books.state.file[memory_key] = replace(again, mark=notice.mark)
         if not first_read and not drafts:
             return
         self._cards.words_known(notice.source, {d.status_word for d in drafts if d.status is not None})
@@ -58,7 +60,7 @@ class Intake:
         unsettled = {d.number: IN_DOUBT for d in notice.ecns if any(item.doubt for item in d.items)} | unknown
         if again is None or first_read or unsettled != again.unknown:
             at = notice.at if again is None else again.at
-            memory = FileMemory(notice.source, notice.file, notice.sha256, at, unsettled)
+            memory = FileMemory(notice.source, notice.file, notice.sha256, at, unsettled, mark=notice.mark)
             self._books.state.file[memory_key] = memory
         if first_read:
             self._cards.words_unknown(notice.source, unknown, notice.file)
@@ -84,6 +86,8 @@ class Intake:
     def scan_done(self, signal: ScanDone) -> None:
         """Close a source's first scan: its baseline is taken, and told once."""
         source = self._books.state.source.get(signal.source)
+        if source is not None and signal.place not in ("", source.place):
+            source = self._books.state.source[signal.source] = replace(source, place=signal.place)
         if source is None or source.scanned is not None:
             return
         self._books.state.source[signal.source] = replace(source, scanned=signal.at)

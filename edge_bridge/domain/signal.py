@@ -13,13 +13,17 @@ from edge_bridge.domain.reading import Evidence, Reading
 
 @dataclass(frozen=True, slots=True)
 class EcnNotice:
-    """One complete, readable ECN file: its path below the source's folder, SHA-256 of its bytes, and the ECNs in it."""
+    """One complete, readable ECN file: its path below the source's folder, SHA-256 of its bytes, and the ECNs in it.
+
+    mark: what the adapter knows the file by without reading it, kept with it and given back by `SourceMemory`.
+    """
 
     source: str
     at: Stamp
     file: str
     sha256: str
     ecns: tuple[EcnDraft, ...]
+    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +40,15 @@ class FileRejected:
 
 @dataclass(frozen=True, slots=True)
 class ScanDone:
-    """Everything that lay in the folder of a source or share at connect has been delivered."""
+    """Everything that lay in the folder of a source or share at connect has been delivered.
+
+    place: what an ECN source's adapter knows its whereabouts by, kept and given back by `SourceMemory`.
+    """
 
     source: str
     at: Stamp
     files: int = 0
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)

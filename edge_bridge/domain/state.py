@@ -98,13 +98,15 @@ class MachineState:
 
 @dataclass(frozen=True, slots=True)
 class SourceState:
-    """What is known of one ECN source or program share: first configured, first scan done, lost since."""
+    """What is known of one ECN source or program share: first configured, first scan done, lost since, and where its
+    adapter last found it."""
 
     id: str
     configured: Stamp
     scanned: Stamp | None = None
     lost: Stamp | None = None
     error: str = ""
+    place: str = ""
 
 
 IN_DOUBT = " in doubt"  # no file states a word that begins with a blank
@@ -116,6 +118,7 @@ class FileMemory:
 
     unknown: the site's word of each ECN in it whose status nobody knows, IN_DOUBT for one with a value in doubt; these alone
     are taken in again once the word is known, or the value said to be right. rejected: why it could not be read at all.
+    mark: what its adapter knows it by without reading it.
     """
 
     source: str
@@ -124,6 +127,7 @@ class FileMemory:
     at: Stamp
     unknown: dict[str, str] = field(default_factory=dict)
     rejected: str = ""
+    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)

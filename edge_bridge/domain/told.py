@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from heapq import nsmallest
 from typing import Any
 
 from edge_bridge.domain.books import Books
@@ -178,7 +179,7 @@ def state_data(books: Books, machine: str, requirements: Sequence[Requirement], 
         **{name: shown.get(name) for name in ("main_program", "active_program", "version", "extractor")},
         **{name: shown.get(name) for name in ("execution", "mode")},
         "seen": to_text_or_none(reading.at.utc if reading else None),
-        "requirements": [requirement_data(r) for r in _by_weight(requirements)[:MOST_REQUIREMENTS]],
+        "requirements": [requirement_data(r) for r in _weightiest(requirements)],
         "requirements_total": len(requirements),
     }
 
@@ -197,10 +198,10 @@ def requirement_data(r: Requirement) -> dict[str, Any]:
     }
 
 
-def _by_weight(requirements: Sequence[Requirement]) -> list[Requirement]:
+def _weightiest(requirements: Sequence[Requirement]) -> list[Requirement]:
     """Open trouble first, then what was judged, then the quiet rest; newest first within each."""
     order = {"violated": 0, "unverifiable": 1, "pending": 2, None: 4}
-    return sorted(requirements, key=lambda r: (order.get(r.verdict, 3), -(r.due or r.since.utc)))
+    return nsmallest(MOST_REQUIREMENTS, requirements, lambda r: (order.get(r.verdict, 3), -(r.due or r.since.utc)))
 
 
 def _first(values: Any) -> Any:

@@ -21,7 +21,7 @@ from edge_bridge.domain.reading import Evidence, Execution, Reading
 from edge_bridge.domain.signal import Acknowledge, EcnNotice, Remark, ScanDone, Signal
 from edge_bridge.domain.state import KINDS, State
 from edge_bridge.errors import ConfigError, StoreError
-from edge_bridge.pipeline import MOST_ANSWERS, MOST_TOGETHER, MOST_WAITING, Committed, Pipeline
+from edge_bridge.pipeline import MOST_ANSWERS, MOST_NOTICES, MOST_TOGETHER, MOST_WAITING, Committed, Pipeline
 from edge_bridge.progress import Progress
 from edge_bridge.store import Snapshot, Store
 from edge_bridge.testing import ManualClock
@@ -267,6 +267,31 @@ async def test_a_defect_in_the_middle_of_a_large_ecn_leaves_nothing_of_it(tmp_pa
             assert len(here.events(EventType.OBLIGATION_OPENED)) == 1
     finally:
         Poisoned.bad = staticmethod(lambda _signal: False)
+
+
+async def test_a_first_scan_leaves_room_for_the_machines(tmp_path: Path) -> None:
+    """ECN files wait at a lower bound than readings: a machine's reading never stands behind thousands of them."""
+    async with bench(tmp_path) as here:
+        here.store.blocked.clear()
+        here.pipeline.note(ecn("ECN-0", here.clock))
+        await until(lambda: here.store.attempts >= 2)
+        brought = 0
+
+        async def scan() -> None:
+            nonlocal brought
+            for number in range(1, 3 * MOST_NOTICES):
+                await here.pipeline.offer(ecn(f"ECN-{number}", here.clock))
+                brought += 1
+
+        scanning = asyncio.create_task(scan())
+        await until(lambda: brought >= MOST_NOTICES)
+        await settle(200)
+        assert brought == MOST_NOTICES
+        async with asyncio.timeout(5):
+            await here.pipeline.offer(reading(here.clock))  # waits for nobody
+        here.store.blocked.set()
+        await scanning
+        await here.quiet()
 
 
 async def test_commands_are_answered_after_the_commit_and_once(tmp_path: Path) -> None:

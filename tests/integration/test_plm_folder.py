@@ -18,7 +18,10 @@ import pytest
 import structlog
 
 from adapters.plm_folder.adapter import PlmFolderAdapter
+from adapters.plm_folder.disk import Disk
 from adapters.plm_folder.folder import Folder, Held
+from adapters.plm_folder.intake import Intake
+from adapters.plm_folder.sandbox import Limits, Sandbox
 from adapters.plm_folder.session import PlmReport, Session
 from adapters.plm_folder.unreadable import Unreadable
 from edge_bridge.blocking import BlockingCalls
@@ -69,7 +72,8 @@ class Watching:
             if condition():
                 return True
             await self.clock.advance(step)
-            await until(nothing_looks, what="the look at the folder")  # plant time stands still while a thread works
+            # plant time stands still while a thread looks at the folder or a process reads a file
+            await until(lambda: nothing_looks() and self.session.idle, what="the look at the folder")
             await settle()
             return bool(condition())
 
@@ -103,7 +107,7 @@ def old(path: Path, text: str, *, order: int = 0) -> None:
 
 def nothing_looks() -> bool:
     """Tell whether no thread of the adapter is looking at the folder."""
-    return not any(thread.name == "plm-folder" for thread in threading.enumerate())
+    return not any(thread.name == "folder" for thread in threading.enumerate())
 
 
 @contextmanager
@@ -286,7 +290,8 @@ async def test_two_thousand_old_files_then_scan_done(folder: Path) -> None:
     async with watching(folder) as watched:
         await until(lambda: watched.of(ScanDone), within=30)
         assert watched.numbers == [f"EC-{count:04}" for count in range(2000)]
-        assert watched.reports[-1] == ScanDone("plm", watched.reports[-1].at, 2000)
+        (done,) = watched.of(ScanDone)
+        assert (watched.reports[-1], done.source, done.files) == (done, "plm", 2000)
 
 
 async def test_a_new_file_waits_for_the_older_ones_of_the_first_scan(folder: Path) -> None:
@@ -392,7 +397,7 @@ asyncio.run(look())
 
 
 @contextmanager
-def refuse_to_watch(_path: Path, _listener: object) -> Iterator[None]:
+def refuse_to_watch(_folder: Folder, _listener: object) -> Iterator[None]:
     """Refuse, as the kernel does when the limit is reached."""
     raise OSError(errno.ENOSPC, "inotify watch limit reached")
     yield
@@ -446,7 +451,7 @@ def test_leaving_in_the_middle_of_a_large_file_is_quick(folder: Path) -> None:
     found = subprocess.run(script, capture_output=True, text=True, check=True, timeout=30)
     left, ended = float(found.stdout), perf_counter()
     assert found.stderr == ""
-    assert ended - left < 0.5
+    assert ended - left < 3
 
 
 async def test_a_fresh_file_at_connect_may_be_incomplete(folder: Path) -> None:
@@ -586,7 +591,9 @@ async def test_a_locked_file_is_refused_once_and_read_when_it_opens(folder: Path
     clock = clock_beside(folder)
     adapter = adapter_for(folder, clock, watch="poll")
     locked = LockedFolder(folder, adapter.options.file_name)
-    session = Session("plm", adapter.options, locked, clock, BlockingCalls(Unreadable), polling=True)
+    sandbox = Sandbox("plm", {"adapter": "plm_folder", "path": str(folder)}, "", Limits())
+    disk = Disk(locked, BlockingCalls(Unreadable), may_hang=True)
+    session = Session(Intake("plm", adapter.options, sandbox), disk, clock, polling=True)
     watched = Watching(folder, clock, session)
     await session.start()
     task = asyncio.create_task(watched.collect())
@@ -604,6 +611,7 @@ async def test_a_locked_file_is_refused_once_and_read_when_it_opens(folder: Path
     assert watched.numbers == ["EC-1"]
     task.cancel()
     await asyncio.wait({task})
+    await sandbox.close()
 
 
 async def test_a_large_file_does_not_stop_the_loop(folder: Path) -> None:
@@ -619,7 +627,7 @@ async def test_a_large_file_does_not_stop_the_loop(folder: Path) -> None:
             turns, longest, last = turns + 1, max(longest, perf_counter() - last), perf_counter()
             return bool(watched.numbers)
 
-        await until(turned)
+        await until(turned, within=60)
         assert len(watched.numbers) == 40_000
         print(f"large file: {turns} turns, the longest {longest * 1000:.0f} ms")
         assert turns > 5
@@ -644,7 +652,7 @@ async def test_nothing_is_lost_when_waiting_is_cancelled(folder: Path) -> None:
                 try:
                     return await asyncio.wait_for(_as_coroutine(reports), 0.0005)
                 except TimeoutError:
-                    return await asyncio.wait_for(_as_coroutine(reports), 5)
+                    return await asyncio.wait_for(_as_coroutine(reports), 60)
 
             report = await next_one()
             assert isinstance(report, EcnNotice)

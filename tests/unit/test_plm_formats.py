@@ -18,8 +18,8 @@ from adapters.plm_folder.formats.number_format import is_date
 from adapters.plm_folder.formats.sheets import letters
 from adapters.plm_folder.formats.xml_path import parse_path
 from adapters.plm_folder.formats.xml_tree import MOST_ELEMENTS, Node, parse
-from adapters.plm_folder.options import PlmFolderOptions
-from adapters.plm_folder.reading import LARGEST_FILE, read_file
+from adapters.plm_folder.options import LARGEST_FILE, PlmFolderOptions
+from adapters.plm_folder.reading import read_file
 from adapters.plm_folder.unreadable import Unreadable
 from edge_bridge.options import read_options
 from tests.plm_workbooks import old_as_shown

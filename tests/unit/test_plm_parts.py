@@ -20,9 +20,9 @@ from adapters.plm_folder.complete import Settling
 from adapters.plm_folder.dates import read_date
 from adapters.plm_folder.draft import several
 from adapters.plm_folder.folder import Signature
+from adapters.plm_folder.mounts import holding
 from adapters.plm_folder.quarantine import Quarantine, safe
 from adapters.plm_folder.unreadable import NEVER_BETTER, Unreadable
-from adapters.plm_folder.watch import file_system
 from edge_bridge import strict_yaml
 from edge_bridge.blocking import BlockingCalls
 from edge_bridge.domain.ecn import Status
@@ -180,7 +180,7 @@ broken line
 )
 def test_the_file_system_of_a_path(path: str, kind: str) -> None:
     """The deepest mount counts, the later of two at one place, and blanks are written in octal."""
-    assert file_system(path, MOUNTS) == kind
+    assert holding(path, MOUNTS).kind == kind
 
 
 def test_a_file_settles_only_while_it_stays_the_same() -> None:

@@ -1,0 +1,147 @@
+"""The process that reads hostile files: no rights to lose, limits on time and memory, and gone when the daemon is.
+
+`python -m adapters.plm_folder.worker MODULE:FUNCTION PARENT` serves requests on standard input until it ends. The first
+frame brings options and limits; each further one is a file, answered by its ECNs in pieces, or by why there are none.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import importlib
+import os
+import resource
+import signal
+import sys
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+from pydantic import TypeAdapter
+
+from adapters.plm_folder.frames import Header, frame, read_frame
+from adapters.plm_folder.options import PlmFolderOptions
+from adapters.plm_folder.unreadable import Unreadable
+from edge_bridge.domain.ecn import EcnDraft, Item
+
+PIECE = 500  # items in one frame: the daemon takes an answer in short steps
+_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
+_FILES = 32
+_DRAFTS = TypeAdapter(tuple[EcnDraft, ...])
+_ITEMS = TypeAdapter(tuple[Item, ...])
+
+
+class Parse(Protocol):
+    """What reads a file's bytes: `reading.read_file`."""
+
+    def __call__(self, data: bytes, options: PlmFolderOptions, *, settled: bool) -> tuple[EcnDraft, ...]:
+        """Return the ECNs. Raises Unreadable."""
+
+
+def main(entry: str, parent: int) -> int:
+    """Serve until the daemon closes its end."""
+    _end_with(parent)
+    module, _, name = entry.partition(":")
+    parse: Parse = getattr(importlib.import_module(module), name)
+    requests, answers = _take_pipes()
+    first = read_frame(requests)
+    if first is None:
+        return 0
+    settings = first[0]
+    options = PlmFolderOptions.model_validate(settings["options"], context={"root": Path(settings["root"])})
+    _limit(settings["memory"])
+    answers.write(frame({"is": "ready"}))
+    answers.flush()
+    while (request := read_frame(requests)) is not None:
+        _allow_time(settings["seconds"])
+        for piece in _answer(parse, request[1], options, settled=request[0]["settled"]):
+            answers.write(piece)
+        answers.flush()
+    return 0
+
+
+def _answer(parse: Parse, data: bytes, options: PlmFolderOptions, *, settled: bool) -> Iterator[bytes]:
+    """Yield the frames about one file; the last one says so."""
+    try:
+        pieces = list(_pieces(parse(data, options, settled=settled)))
+    except Unreadable as refusal:
+        facts = {key: value if isinstance(value, str | int) else str(value) for key, value in refusal.facts.items()}
+        pieces = [
+            frame({"is": "unreadable", "kind": refusal.kind, "where": refusal.where, "facts": facts, "end": True})
+        ]
+    except MemoryError:
+        gc.collect()
+        pieces = [frame({"is": "memory", "end": True})]
+    except Exception as defect:  # noqa: BLE001 - a reader's defect on one file must not be the end of the others
+        told: Header = {"is": "defect", "error": type(defect).__name__, "text": traceback.format_exc(), "end": True}
+        pieces = [frame(told)]
+    yield from pieces
+
+
+def _pieces(drafts: tuple[EcnDraft, ...]) -> Iterator[bytes]:
+    """Yield the ECNs in frames of so many items at most; an ECN with more of them goes on in the next frame."""
+    batch: list[EcnDraft] = []
+    count = 0
+    for draft in drafts:
+        if count + len(draft.items) > PIECE and batch:
+            yield frame({"is": "ecns"}, _DRAFTS.dump_json(tuple(batch)))
+            batch, count = [], 0
+        if len(draft.items) > PIECE:
+            yield from _long(draft)
+            continue
+        batch.append(draft)
+        count += 1 + len(draft.items)
+    yield frame({"is": "ecns", "end": True}, _DRAFTS.dump_json(tuple(batch)))
+
+
+def _long(draft: EcnDraft) -> Iterator[bytes]:
+    fields = {name: getattr(draft, name) for name in draft.__dataclass_fields__}
+    yield frame({"is": "ecns"}, _DRAFTS.dump_json((EcnDraft(**{**fields, "items": draft.items[:PIECE]}),)))
+    for start in range(PIECE, len(draft.items), PIECE):
+        yield frame({"is": "items"}, _ITEMS.dump_json(draft.items[start : start + PIECE]))
+
+
+def _end_with(parent: int) -> None:
+    """Let the kernel end this process with the daemon, even while it computes; and gain no rights by any file."""
+    libc = ctypes.CDLL(None)
+    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the daemon, which then ends this
+    if os.getppid() != parent:
+        raise SystemExit(0)  # it was gone before the kernel was asked
+
+
+def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
+    """Keep the pipes for frames alone: what a library prints must not get between them."""
+    requests, answers = os.fdopen(os.dup(0), "rb", 1 << 16), os.fdopen(os.dup(1), "wb", 1 << 16)
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for standard in (0, 1):
+        os.dup2(nowhere, standard)
+    os.close(nowhere)
+    return requests, answers
+
+
+def _limit(memory: int) -> None:
+    """Bound memory above what is in use now, forbid writing files, core dumps and many handles; then be silent."""
+    with open("/proc/self/statm", encoding="ascii") as sizes:
+        in_use = int(sizes.read().split()[0]) * resource.getpagesize()
+    for kind, most in (
+        (resource.RLIMIT_AS, in_use + memory),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NOFILE, _FILES),
+    ):
+        resource.setrlimit(kind, (most, most))
+    os.dup2(1, 2)
+
+
+def _allow_time(seconds: int) -> None:
+    """Give the next file its own processor time: the limit counts from the start of the process."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    hard: Any = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime) + seconds + 1, hard))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], int(sys.argv[2])))

@@ -1,0 +1,164 @@
+"""Hostile files: a parser that burns, eats, crashes or hangs is ended, its file refused, and the next one read."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from time import perf_counter
+
+import pytest
+
+from adapters.plm_folder.sandbox import Limits, Sandbox
+from adapters.plm_folder.unreadable import Unreadable
+from edge_bridge.domain.ecn import EcnDraft
+from edge_bridge.errors import AdapterError
+from tests.integration.hostile_reader import HostileFolderAdapter
+from tests.waiting import until, until_sync
+
+ECN = b"number,status\nEC-%d,released\n"
+OPTIONS = {"adapter": "plm_folder", "path": "/nowhere"}
+QUICK = Limits(processor=1, wall=6.0, idle=0.5)
+
+
+@asynccontextmanager
+async def sandbox(limits: Limits = QUICK, reader: str = HostileFolderAdapter.reader) -> AsyncIterator[Sandbox]:
+    """Open a sandbox that is warm; it leaves no process behind."""
+    made = Sandbox("plm", OPTIONS, "", limits, reader)
+    pids: set[int] = set()
+    try:
+        await parsed(made, ECN % 0)
+        yield made
+        pids.update(made.pids)
+    finally:
+        await made.close()
+    assert [pid for pid in pids if Path(f"/proc/{pid}").exists()] == []
+
+
+async def parsed(made: Sandbox, data: bytes) -> tuple[EcnDraft, ...]:
+    return await made.parse(data, settled=True, overtaken=lambda: None)
+
+
+async def refused(made: Sandbox, data: bytes) -> Unreadable:
+    with pytest.raises(Unreadable) as caught:
+        await parsed(made, data)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("file", "kind", "detail"),
+    [
+        (b"#burn", "too_slow", "given up after"),
+        (b"#wait", "too_slow", "6 s"),
+        (b"#eat", "too_much_memory", "300 MB"),
+        (b"#crash", "crashed", "SIGSEGV"),
+        (b"#exit", "crashed", "exit code 7"),
+        (b"#defect", "defect", "TypeError"),
+        (b"#write /tmp/hostile", "defect", "OSError"),
+    ],
+)
+async def test_a_file_that_breaks_a_limit(file: bytes, kind: str, detail: str) -> None:
+    """It is refused with what it did; the next file is read, by the same process or a new one."""
+    async with sandbox() as made:
+        refusal = await refused(made, file)
+        assert (refusal.kind, detail in refusal.what) == (kind, True), refusal.what
+        assert refusal.chinese_hint
+        assert (await parsed(made, ECN % 1))[0].number == "EC-1"
+
+
+async def test_a_slow_file_holds_up_nobody() -> None:
+    """Files behind one that burns come out in order, within a second or so; it is refused when its time is over."""
+    async with sandbox() as made:
+        overtaken = asyncio.Event()
+        slow = asyncio.create_task(made.parse(b"#burn", settled=True, overtaken=overtaken.set))
+        began = perf_counter()
+        found: list[str] = []
+
+        async def one(number: int) -> None:
+            found.append((await parsed(made, ECN % number))[0].number)
+
+        await asyncio.gather(*(one(number) for number in range(10)))
+        print(f"the next ten files behind a slow one: {perf_counter() - began:.2f} s")
+        assert found == [f"EC-{number}" for number in range(10)]
+        assert overtaken.is_set()
+        assert not slow.done()
+        with pytest.raises(Unreadable, match="given up"):
+            await slow
+
+
+async def test_what_a_library_prints_is_no_answer() -> None:
+    """Standard output is not the pipe: a line printed by the parser, even one like an answer, goes nowhere."""
+    async with sandbox() as made:
+        assert (await parsed(made, b"#print\n" + ECN % 3))[0].number == "EC-3"
+
+
+async def test_a_large_answer_comes_in_pieces() -> None:
+    """An ECN with thousands of items, and thousands of ECNs, arrive whole and in order."""
+    head = b"number,status,part\n"
+    many = head + b"".join(b"EC-%d,released,P\n" % number for number in range(3000))
+    deep = head + b"".join(b"EC-1,released,P%d\n" % number for number in range(3000))
+    async with sandbox(Limits(), "adapters.plm_folder.reading:read_file") as made:
+        assert [ecn.number for ecn in await parsed(made, many)] == [f"EC-{number}" for number in range(3000)]
+        (ecn,) = await parsed(made, deep)
+        assert [item.part for item in ecn.items] == [f"P{number}" for number in range(3000)]
+
+
+async def test_the_second_process_ends_when_nobody_needs_it() -> None:
+    """One process stays for the next file; the one for slow files goes after a while."""
+    async with sandbox() as made:
+        await refused(made, b"#burn")
+        await until(lambda: len(made.pids) == 1)
+        assert (await refused(made, b"#burn")).kind == "too_slow"
+
+
+async def test_a_killed_process_is_replaced() -> None:
+    """Whoever kills it between two files costs nothing; the file it was on is refused, and may be tried again."""
+    async with sandbox() as made:
+        (pid,) = made.pids
+        os.kill(pid, signal.SIGKILL)
+        await until(lambda: not Path(f"/proc/{pid}").exists())
+        outcomes = [await asyncio.gather(parsed(made, ECN % 1), return_exceptions=True) for _ in range(2)]
+        ((first,), (second,)) = outcomes
+        assert isinstance(first, tuple) or (isinstance(first, Unreadable) and first.kind == "crashed"), first
+        assert isinstance(second, tuple)
+        assert made.pids != (pid,)
+
+
+async def test_a_parser_that_cannot_be_started_is_a_lost_source() -> None:
+    """A broken installation is told, not waited for."""
+    made = Sandbox("plm", OPTIONS, "", QUICK, "adapters.plm_folder.no_such_module:read")
+    with pytest.raises(AdapterError, match="cannot be started"):
+        await parsed(made, ECN % 1)
+    await made.close()
+
+
+PARENT = """
+import asyncio, sys
+from adapters.plm_folder.sandbox import Limits, Sandbox
+async def main():
+    made = Sandbox("plm", {"adapter": "plm_folder", "path": "/nowhere"}, "", Limits(), "tests.integration.hostile_reader:read")
+    await made.parse(b"number,status\\nEC-1,released\\n", settled=True, overtaken=lambda: None)
+    reading = asyncio.create_task(made.parse(b"#burn", settled=True, overtaken=lambda: print(*made.pids, flush=True)))
+    await reading
+asyncio.run(main())
+"""
+
+
+def test_no_process_outlives_a_killed_daemon() -> None:
+    """kill -9 of the parent, in the middle of a file: the kernel ends the parser, even one that never looks at its pipe."""
+    parent = subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    pids = [int(word) for word in parent.stdout.readline().split()]
+    children = [int(p) for p in Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text().split()]
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    assert children
+    until_sync(
+        lambda: not [pid for pid in {*pids, *children} if Path(f"/proc/{pid}").exists()], what="the end of the parsers"
+    )

@@ -1,0 +1,115 @@
+"""Files made to break the reader, on the real daemon: refused with a card and a copy, and the next good one is in time."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from time import perf_counter
+
+import pytest
+
+from tests.integration.hostile_reader import ADAPTER, as_package
+from tests.system.plant import Plant, plant
+from tests.system.site import PLM, Site, now_text
+from tests.waiting import until_sync
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plant]:
+    """One plant for all of these, whose parser does what a file's first line says."""
+    folder = tmp_path_factory.mktemp("hostile")
+
+    def prepare(site: Site) -> None:
+        site.write("adapters/plm.yaml", PLM.replace("adapter: plm_folder", f"adapter: {ADAPTER}"))
+
+    env = as_package(folder / "packages")
+    with plant(folder, opcua=False, modbus=False, prepare=prepare, env=env) as running:
+        running.scanned()
+        running.site.released("WARM", "EL-1", "B")
+        running.heard("ecn.received", ecn="WARM")
+        yield running
+        running.delivered()
+
+
+def put(here: Plant, name: str, data: bytes) -> None:
+    """Put a file there in one go."""
+    draft = here.site.plm / f".{name}.new"
+    draft.write_bytes(data)
+    draft.replace(here.site.plm / name)
+
+
+def parsers(here: Plant) -> set[int]:
+    """Return the processes that the daemon has started and that still run."""
+    listed = Path(f"/proc/{here.process.pid}/task/{here.process.pid}/children").read_text()
+    return {int(pid) for pid in listed.split()}
+
+
+def sequence(here: Plant, name: str, **facts: str) -> str:
+    """Return where an event stands in the order of all."""
+    with here.platform.lock if here.platform else nullcontext():
+        events = here.consumer.of_type(name)
+    return next(str(e["sequence"]) for e in events if facts.items() <= dict(e["data"]).items())
+
+
+@pytest.mark.parametrize(
+    ("file", "says"),
+    [
+        ("burn", "given up after"),
+        ("wait", "given up after"),
+        ("eat", "more than 300 MB"),
+        ("crash", "SIGSEGV"),
+    ],
+)
+def test_a_hostile_file(file: str, says: str, here: Plant) -> None:
+    """Event, card, copy with its reason; the good file behind it is received while it is still being dealt with."""
+    name, good = f"{file}.csv", f"GOOD-{file}"
+    put(here, name, f"#{file}\n".encode())
+    began = perf_counter()
+    put(here, f"{good}.csv", f"number,status,released,part,revision\n{good},已发布,{now_text()},EL-9,B\n".encode())
+    here.heard("ecn.received", within=20, ecn=good)
+    took = perf_counter() - began
+    print(f"the good file behind {name}: {took:.2f} s")
+    rejected = here.heard("ecn.rejected", within=90, file=name)
+    assert says in rejected["reason"]
+    assert len(here.events("ecn.rejected", file=name)) == 1
+    assert [card["facts"]["file"] for card in here.cards("ecn_rejected") if card["facts"]["file"] == name] == [name]
+    (copy,) = here.site.database.parent.rglob(f"*-{name}")
+    reason = copy.with_name(f"{copy.name}.reason.txt").read_text(encoding="utf-8")
+    assert "What:" in reason
+    assert "处理：" in reason
+    assert here.events("source.lost") == []
+    if file in ("burn", "wait"):
+        assert sequence(here, "ecn.received", ecn=good) < sequence(here, "ecn.rejected", file=name)
+
+
+def test_names_that_are_tricks(here: Plant) -> None:
+    """A line break in a name forges no line anywhere; the file is refused unread and shown on one line."""
+    put(here, "line\nbreak.csv", b"number,status\nTRICK,released\n")
+    rejected = here.heard("ecn.rejected", within=20, file="line\\nbreak.csv")
+    assert "rename it" in rejected["reason"]
+    assert here.events("ecn.received", ecn="TRICK") == []
+    for name in ("变更 单 1.csv", os.fsdecode(b"\xb1\xe4.csv"), "$(reboot).csv"):
+        number = f"ODD-{len(name)}"
+        put(here, name, f"number,status,released,part,revision\n{number},已发布,{now_text()},EL-8,B\n".encode())
+        here.heard("ecn.received", within=20, ecn=number)
+
+
+def test_no_parser_is_left_behind(here: Plant) -> None:
+    """Killed or stopped, in the middle of a file or not: the daemon's processes end with it."""
+    put(here, "last.csv", b"#burn\n")
+    until_sync(lambda: len(parsers(here)) >= 2)
+    left = parsers(here)
+    here.process.kill()
+    until_sync(lambda: not [pid for pid in left if Path(f"/proc/{pid}").exists()], what="the end of the parsers")
+    here.process.start()
+    here.site.released("AGAIN", "EL-2", "B")
+    here.heard("ecn.received", within=30, ecn="AGAIN")
+    left = parsers(here)
+    assert left
+    here.process.signal(signal.SIGTERM)
+    until_sync(lambda: not [pid for pid in left if Path(f"/proc/{pid}").exists()], what="the end of the parsers")
+    here.process.kill()
+    here.process.start()
