@@ -127,7 +127,9 @@ class PlmFolderAdapter:
 
     def _session_of(self, folder: Folder, intake: Intake, *, polling: bool) -> Session:
         disk = Disk(folder, self._calls, may_hang=polling)
-        return Session(intake, disk, self._clock, polling=polling, place=self._place, memory=self._memory)
+        # a half that is known may be the one that the other half waits for: where files are joined, all are read again
+        memory = None if self.options.join else self._memory
+        return Session(intake, disk, self._clock, polling=polling, place=self._place, memory=memory)
 
     async def _watched(self, folder: Folder, intake: Intake, stack: AsyncExitStack) -> Session:
         """Return a session that the kernel tells of new files; one that polls, and a warning, when it has no watch left."""
