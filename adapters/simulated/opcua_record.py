@@ -22,5 +22,5 @@ class Record(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Note one line of the log."""
-        if found := re.match(r"(?P<service>[\w -]+?) request", record.getMessage()):
+        if found := re.match(r"(?P<service>[\w -]+?) request(?! is)", record.getMessage()):
             self.services.add(found["service"].lower())

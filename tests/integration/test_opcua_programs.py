@@ -56,7 +56,7 @@ async def reading(readings: AsyncIterator[Reading], fits: Callable[[Reading], bo
     """Return the first reading that fits."""
     last: Reading | None = None
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             async for last in readings:
                 if fits(last):
                     return last
@@ -107,6 +107,14 @@ async def test_a_change_under_the_same_name_is_no_evidence_until_it_is_read(cont
         control.tell(f"go-on {PART}/P1.MPF")
         assert versions(await reading(readings, lambda one: bool(one.evidence))) == ["C"]
     assert control.ask("handles") == 0
+
+
+async def test_a_subscribed_machine_sees_a_changed_text_too(control: OpcUaServer) -> None:
+    """No node changes with it: the file is asked about whenever the server says that there is no news."""
+    async with adapter(control, read="subscribe").connect() as readings:
+        await reading(readings, lambda one: versions(one) == ["B"])
+        control.tell(f"program {PART}/P1.MPF ; REV C\\nG1 X1\\nM30")
+        await reading(readings, lambda one: versions(one) == ["C"])
 
 
 async def test_digest_and_comment(control: OpcUaServer) -> None:
@@ -318,6 +326,11 @@ async def test_nothing_that_changes_the_control_is_ever_asked_for(control: OpcUa
         "activate session",
         "browse",
         "browse next",
+        "create monitored items",  # of the test that subscribes: the server watches, and nothing changes
+        "create subscription",
+        "delete subscriptions",
+        "modify subscription",
+        "publish",
         "call",
         "close secure channel",
         "close session",
