@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
@@ -20,11 +21,26 @@ HEADER = "number,status,title\nEC-1,released,T\n"
 ITEMS = "number,part,revision\nEC-1,EL-1,B\nEC-1,EL-2,C\n"
 
 
+@dataclass(frozen=True)
+class Remembered:
+    """A memory that holds these marks."""
+
+    marks: Mapping[str, str]
+    place: str = ""
+
+    def mark(self, file: str) -> str | None:
+        return self.marks.get(file)
+
+
 @asynccontextmanager
-async def watching(folder: Path, clock: ManualClock) -> AsyncIterator[list[PlmReport]]:
+async def watching(
+    folder: Path, clock: ManualClock, *, join: bool = True, memory: Remembered | None = None
+) -> AsyncIterator[list[PlmReport]]:
     """Enter = connected, with the reports so far in a list that grows."""
-    options = {"adapter": "plm_folder", "path": str(folder), "watch": "inotify", "join": {"timeout": "5m"}}
-    adapter = PlmFolderAdapter("plm", options, clock)
+    options = {"adapter": "plm_folder", "path": str(folder), "watch": "inotify"}
+    adapter = PlmFolderAdapter("plm", options | ({"join": {"timeout": "5m"}} if join else {}), clock)
+    if memory is not None:
+        adapter.recall(memory)
     reports: list[PlmReport] = []
     async with adapter.connect() as stream:
 
@@ -105,3 +121,23 @@ async def test_a_restart_joins_the_same(tmp_path: Path) -> None:
             seen.append([(one.file, one.sha256, one.ecns) for one in reports if isinstance(one, EcnNotice)])
     assert seen[0] == seen[1]
     assert [file for file, _, _ in seen[0]] == ["H.csv + P.csv", "Z.csv"]
+
+
+async def test_a_half_that_is_known_is_read_again_for_the_other(tmp_path: Path) -> None:
+    """The header was taken in before its items came, or before `join` was set: the items must not wait for it in vain."""
+    folder = tmp_path / "plm"
+    folder.mkdir()
+    put(folder, "H.csv", HEADER, age=10**9)
+    clock = ManualClock(utc=(folder / "H.csv").stat().st_ctime_ns // 1_000_000 + 3_600_000)  # it has settled long ago
+    async with watching(folder, clock, join=False) as alone:
+        await until(lambda: len(alone) >= 2, what="the first scan")
+    marks = {one.file: one.mark for one in alone if isinstance(one, EcnNotice)}
+    assert all(marks.values())
+    assert set(marks) == {"H.csv"}
+    async with watching(folder, clock, join=False, memory=Remembered(marks)) as skipped:
+        await until(lambda: len(skipped) >= 1, what="the first scan")
+        assert shown(skipped) == [], "a known file is not read again where nothing is joined"
+    put(folder, "P.csv", ITEMS, age=10**8)
+    async with watching(folder, clock, memory=Remembered(marks)) as reports:
+        await until(lambda: shown(reports), what="the joined ECN")
+        assert shown(reports) == [("H.csv + P.csv", 2)]
