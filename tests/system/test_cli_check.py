@@ -86,14 +86,14 @@ BROKEN = {
         "routes.yaml",
         "[lathe-07]",
         "[lathe-70]",
-        "config/routes.yaml:12:14: `machines`: no machine 'lathe-70' → did you mean 'lathe-07'?",
+        "config/routes.yaml:13:14: `machines`: no machine 'lathe-70' → did you mean 'lathe-07'?",
     ),
     "unknown adapter": (
         "adapters/plm.yaml",
         "adapter: plm_folder",
         "adapter: plm-folder",
-        "config/adapters/plm.yaml:3:1: no adapter `plm-folder` is installed → did you mean `plm_folder`?"
-        " installed: modbus, opcua, plm_folder",
+        "config/adapters/plm.yaml:3:1: no adapter `plm-folder` is installed → did you mean `plm_folder` or"
+        " `nc_folder`? installed: modbus, mtconnect, nc_folder, opcua, plm_folder",
     ),
     "a tab": (
         "adapters/plm.yaml",
