@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from edge_bridge.clock import SystemClock
 from tests.system.plant import plant
 from tests.system.site import Site
@@ -12,6 +14,7 @@ from tests.waiting import until_sync
 ECNS = 10_000
 
 
+@pytest.mark.timeout(240)  # how fast it is, is measured in bench/scan.py; here it must only come to its end
 def test_ten_thousand_old_ecns(tmp_path: Path) -> None:
     """They fill the register: no obligation, one card at most; `status` answers all the while, and memory stays small."""
 
@@ -34,12 +37,12 @@ def test_ten_thousand_old_ecns(tmp_path: Path) -> None:
             slowest = max(slowest, clock.now().boottime - asked)
             return bool(sources and sources[0]["first_scan"])
 
-        until_sync(scanned, within=45, what="the first scan")
+        until_sync(scanned, within=120, what="the first scan")
         took = (clock.now().boottime - began) / 1000
         taken = here.heard("baseline.taken", within=30)
         assert (taken["files"], taken["ecns"]) == (ECNS, ECNS)
         until_sync(lambda: here.cards("baseline"), what="the summary card: EL-1 shows B, and C was released")
-        here.delivered(within=45)
+        here.delivered(within=60)
         assert here.events("obligation.opened") == []
         assert {e["kind"] for e in here.events("card.raised")} == {"baseline"}
         assert len(here.events("card.raised")) == 1
