@@ -124,11 +124,15 @@ class TestOptions(NodeOptions):
     unconfirmed: tuple[str, ...] = Field((), description="raw values whose meaning nobody has confirmed yet")
 
 
-StackNode = Annotated[StackOptions | None, BeforeValidator(_as_section)]
-PlainNode = Annotated[NodeOptions | None, BeforeValidator(_as_section)]
-ExecutionNode = Annotated[ExecutionOptions | None, BeforeValidator(_as_section)]
-ModeNode = Annotated[ModeOptions | None, BeforeValidator(_as_section)]
-TestNode = Annotated[TestOptions, BeforeValidator(_as_section)]
+StackNode = Annotated[
+    StackOptions | None, BeforeValidator(_as_section, json_schema_input_type=str | StackOptions | None)
+]
+PlainNode = Annotated[NodeOptions | None, BeforeValidator(_as_section, json_schema_input_type=str | NodeOptions | None)]
+ExecutionNode = Annotated[
+    ExecutionOptions | None, BeforeValidator(_as_section, json_schema_input_type=str | ExecutionOptions | None)
+]
+ModeNode = Annotated[ModeOptions | None, BeforeValidator(_as_section, json_schema_input_type=str | ModeOptions | None)]
+TestNode = Annotated[TestOptions, BeforeValidator(_as_section, json_schema_input_type=str | TestOptions)]
 
 
 class NodesOptions(Options):
@@ -140,9 +144,10 @@ class NodesOptions(Options):
     stack: StackNode = Field(None, description="the programs that call one another now, the main program first")
     execution: ExecutionNode = Field(None, description="what the control does with the program")
     mode: ModeNode = Field(None, description="the operating mode")
-    test: Annotated[tuple[TestNode, ...] | None, BeforeValidator(_as_list)] = Field(
-        None, description="one node or a list: any that is true means that nothing is produced"
-    )
+    test: Annotated[
+        tuple[TestNode, ...] | None,
+        BeforeValidator(_as_list, json_schema_input_type=TestNode | tuple[TestNode, ...] | None),
+    ] = Field(None, description="one node or a list: any that is true means that nothing is produced")
 
 
 class FileOptions(Options):
