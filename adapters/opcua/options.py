@@ -27,6 +27,7 @@ from edge_bridge.options import (
 from edge_bridge.strict_yaml import Section
 
 DEFAULT_PORT = 4840
+VALUES_PER_FILE = 2  # its size and its time, with each reading
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
@@ -285,14 +286,18 @@ def check(options: OpcUaOptions, given: Mapping[str, Any]) -> None:
         raise refuse("user_certificate", "needs an encrypted connection", "remove `security: None`")
 
 
-def check_rate(values: int, every: Milliseconds, limits: LimitsOptions, given: Mapping[str, Any]) -> None:
-    """Refuse to ask for more than the control bears. Raises ConfigError."""
+def check_rate(
+    nodes: int, files: int, every: Milliseconds, limits: LimitsOptions, given: Mapping[str, Any]
+) -> None:
+    """Refuse to ask for more than the control bears. Raises ConfigError. files: of which size and time are asked, too."""
+    values = nodes + files * VALUES_PER_FILE
     bears = limits.samples_per_second
     if bears is None or values * SECOND <= bears * every:
         return
     least = -(-values * SECOND // bears)
+    of_files = f" (with size and time of up to {files} program texts)" if files else ""
     raise ConfigError(
-        f"`every`: {values} values each {duration_text(every)} are {values * SECOND // every} a second, and the control "
+        f"`every`: {values} values{of_files} each {duration_text(every)} are {values * SECOND // every} a second, and the control "
         f"gives {bears} to all its clients together",
         f"read it less often, `every: {duration_text(least)}` or more, or name fewer nodes",
         key=("every",),
