@@ -286,9 +286,7 @@ def check(options: OpcUaOptions, given: Mapping[str, Any]) -> None:
         raise refuse("user_certificate", "needs an encrypted connection", "remove `security: None`")
 
 
-def check_rate(
-    nodes: int, files: int, every: Milliseconds, limits: LimitsOptions, given: Mapping[str, Any]
-) -> None:
+def check_rate(nodes: int, files: int, every: Milliseconds, limits: LimitsOptions, given: Mapping[str, Any]) -> None:
     """Refuse to ask for more than the control bears. Raises ConfigError. files: of which size and time are asked, too."""
     values = nodes + files * VALUES_PER_FILE
     bears = limits.samples_per_second
