@@ -39,7 +39,7 @@ class OpcUaAdapter:
     """Reads one machine's OPC UA server. It reads only.
 
     how: whether it polls or is subscribed, and why, in words; empty while it has not been connected. sessions: how many
-    the control allows, as site or profile say.
+    the control allows, as site or profile say. doubts: settings that cannot be meant with this profile.
     """
 
     delivers: ClassVar[Literal["readings"]] = "readings"
@@ -49,7 +49,9 @@ class OpcUaAdapter:
         self.options = read_options(OpcUaOptions, options)
         check(self.options, options)
         self._clock = clock
-        settings = profile.settle(profile.read(self.options.profile, options), self.options)
+        make = profile.read(self.options.profile, options)
+        settings = profile.settle(make, self.options)
+        self.doubts = tuple(profile.doubts(make, self.options))
         self.layout: Layout = lay_out(name, self.options, settings, options)
         check_rate(len(self.layout.wanted), most_files(self.layout), self.options.every, settings.limits, options)
         self._namespace = settings.namespace

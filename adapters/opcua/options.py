@@ -295,8 +295,8 @@ def check_rate(nodes: int, files: int, every: Milliseconds, limits: LimitsOption
     least = -(-values * SECOND // bears)
     of_files = f" (with size and time of up to {files} program texts)" if files else ""
     raise ConfigError(
-        f"`every`: {values} values{of_files} each {duration_text(every)} are {values * SECOND // every} a second, and the control "
-        f"gives {bears} to all its clients together",
+        f"`every`: {values} values{of_files} each {duration_text(every)} are {values * SECOND // every} a second, and the "
+        f"control gives {bears} to all its clients together",
         f"read it less often, `every: {duration_text(least)}` or more, or name fewer nodes",
         key=("every",),
         where=given.where(("every",)) if isinstance(given, Section) else "",

@@ -221,6 +221,33 @@ def test_size_and_time_of_program_texts_count_too(more: dict[str, Any], values: 
     assert ("program texts" in caught.value.what) is (values != 64)
 
 
+@pytest.mark.parametrize(
+    ("changed", "doubted"),
+    [
+        ({}, ["security"]),
+        ({"security": None, "security_mode": "Sign"}, ["security_mode"]),
+        ({"security": None}, []),
+        ({"profile": "cnc"}, []),
+    ],
+)
+def test_a_make_that_only_encrypts_is_doubted_in_the_clear(changed: dict[str, Any], doubted: list[str]) -> None:
+    """`check` warns before somebody walks to the machine; it is no error, for a site may know better than a profile."""
+    found = build(**{"profile": "heidenhain", "pki": "/pki", **changed})
+    assert [option for option, _, _ in found.doubts] == doubted
+    assert all("SignAndEncrypt" in what for _, what, _ in found.doubts)
+
+
+def test_every_profile_says_how_it_is_read() -> None:
+    """A reader of a profile need not know what goes without saying; only SINUMERIK is short of subscriptions."""
+    made = {name: profile.read(name) for name in profile.names() if name != "generic"}
+    assert {name: one.read for name, one in made.items() if "read" in one.model_fields_set} == {
+        "cnc": "subscribe",
+        "heidenhain": "subscribe",
+        "machine-tool": "subscribe",
+        "sinumerik": "poll",
+    }
+
+
 def test_what_a_profile_says_of_sessions_is_known() -> None:
     """`probe` beside the daemon opens no second one where the make has a licence for each; a site has the last word."""
     machine = {"profile": "heidenhain", "security": None, "pki": "/pki"}
