@@ -69,6 +69,14 @@ class Scans(Protocol):
         """Files dealt with, of so many; None when none runs."""
 
 
+@runtime_checkable
+class Doubts(Protocol):
+    """An adapter that sees in its settings, beside its options, what is allowed and perhaps not meant."""
+
+    doubts: Sequence[tuple[str, str, str]]
+    """Option, what, hint: as `AdapterOptions.doubts` yields them."""
+
+
 class AdapterFactory(Protocol):
     """What an entry point `edge_bridge.adapters` names: checks its options, touches nothing outside."""
 
@@ -220,6 +228,7 @@ __all__ = [
     "Clock",
     "Command",
     "Delivers",
+    "Doubts",
     "Entry",
     "Look",
     "Outbox",

@@ -68,7 +68,9 @@ def _as_list(value: object) -> object:
     return value if value is None or isinstance(value, (list, tuple)) else [value]
 
 
-Candidates = Annotated[tuple[str, ...], BeforeValidator(_candidates)]
+Written = str | tuple[str, ...]
+"""A data item, or several, written as they stand."""
+Candidates = Annotated[tuple[str, ...], BeforeValidator(_candidates, json_schema_input_type=Written)]
 
 
 class ItemOptions(Options):
@@ -100,7 +102,16 @@ class TestOptions(ItemOptions):
     map: dict[str, YesNo] = Field(default_factory=dict, description="value to true or false; `default` for all others")
 
 
-PlainItem = Annotated[ItemOptions | None, BeforeValidator(_as_section)]
+PlainItem = Annotated[
+    ItemOptions | None, BeforeValidator(_as_section, json_schema_input_type=Written | ItemOptions | None)
+]
+ExecutionItem = Annotated[
+    ExecutionOptions | None, BeforeValidator(_as_section, json_schema_input_type=Written | ExecutionOptions | None)
+]
+ModeItem = Annotated[
+    ModeOptions | None, BeforeValidator(_as_section, json_schema_input_type=Written | ModeOptions | None)
+]
+TestItem = Annotated[TestOptions, BeforeValidator(_as_section, json_schema_input_type=Written | TestOptions)]
 
 
 class ItemsOptions(Options):
@@ -115,12 +126,11 @@ class ItemsOptions(Options):
     active_header: PlainItem = Field(None, description="the executing program's header")
     edit: PlainItem = Field(None, description="whether a program is being edited at the control")
     edited_program: PlainItem = Field(None, description="which program that is")
-    execution: Annotated[ExecutionOptions | None, BeforeValidator(_as_section)] = Field(
-        None, description="what the control does with the program"
-    )
-    mode: Annotated[ModeOptions | None, BeforeValidator(_as_section)] = Field(None, description="the operating mode")
+    execution: ExecutionItem = Field(None, description="what the control does with the program")
+    mode: ModeItem = Field(None, description="the operating mode")
     test: Annotated[
-        tuple[Annotated[TestOptions, BeforeValidator(_as_section)], ...] | None, BeforeValidator(_as_list)
+        tuple[TestItem, ...] | None,
+        BeforeValidator(_as_list, json_schema_input_type=TestItem | tuple[TestItem, ...] | None),
     ] = Field(None, description="one data item or a list: any that is true means that nothing is produced")
 
 

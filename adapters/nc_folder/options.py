@@ -22,8 +22,8 @@ class NcFolderOptions(ShareOptions):
     path: FilePath = Field(
         description="the folder of released programs; not the one that machines send programs back to"
     )
-    pattern: Annotated[tuple[str, ...], BeforeValidator(one_or_more)] = Field(
-        ("*",), description="which file names are programs, one or several; case does not matter", min_length=1
+    pattern: Annotated[tuple[str, ...], BeforeValidator(one_or_more, json_schema_input_type=str | tuple[str, ...])] = (
+        Field(("*",), description="which file names are programs, one or several; case does not matter", min_length=1)
     )
     subfolders: YesNo = Field(True, description="look into sub-folders too")
     every: Duration = Field(5000, description="how often the folder is looked at", ge=1000)

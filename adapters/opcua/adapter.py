@@ -19,6 +19,7 @@ from adapters.opcua.nodes import Looks, Resolved, resolve
 from adapters.opcua.observing import Observer
 from adapters.opcua.options import OpcUaOptions, check, check_rate
 from adapters.opcua.probing import Laps, looked
+from adapters.opcua.programs import most_files
 from adapters.opcua.session import Access, Batches, Session, opened
 from adapters.opcua.subscription import Subscription
 from adapters.opcua.values import Answer
@@ -37,7 +38,8 @@ _STALE = ("BadNodeIdUnknown", "BadNodeIdInvalid", "BadAttributeIdInvalid")
 class OpcUaAdapter:
     """Reads one machine's OPC UA server. It reads only.
 
-    how: whether it polls or is subscribed, and why, in words; empty while it has not been connected.
+    how: whether it polls or is subscribed, and why, in words; empty while it has not been connected. sessions: how many
+    the control allows, as site or profile say. doubts: settings that cannot be meant with this profile.
     """
 
     delivers: ClassVar[Literal["readings"]] = "readings"
@@ -47,12 +49,15 @@ class OpcUaAdapter:
         self.options = read_options(OpcUaOptions, options)
         check(self.options, options)
         self._clock = clock
-        settings = profile.settle(profile.read(self.options.profile, options), self.options)
+        make = profile.read(self.options.profile, options)
+        settings = profile.settle(make, self.options)
+        self.doubts = tuple(profile.doubts(make, self.options))
         self.layout: Layout = lay_out(name, self.options, settings, options)
-        check_rate(len(self.layout.wanted), self.options.every, settings.limits, options)
+        check_rate(len(self.layout.wanted), most_files(self.layout), self.options.every, settings.limits, options)
         self._namespace = settings.namespace
         self._subscribes = (settings.read if self.options.read == "auto" else self.options.read) == "subscribe"
         self._limits = settings.limits
+        self.sessions = settings.limits.sessions
         self._name = name
         self._said: set[str] = set()
         self.how = ""

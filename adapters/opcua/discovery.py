@@ -17,7 +17,7 @@ from edge_bridge.domain.instant import Milliseconds
 
 LEAVING_SECONDS = 1.0
 _PREFIX = "http://opcfoundation.org/UA/SecurityPolicy#"
-_MODES = {1: "", 2: " (Sign)", 3: ""}
+_MODES = {1: "", 2: " with Sign", 3: " with SignAndEncrypt"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Offers:
 
     @property
     def listed(self) -> str:
-        """The policies that it offers, as `security` names them."""
+        """The policies and modes that it offers, as `security` and `security_mode` name them."""
         names = {
             f"{(e.SecurityPolicyUri or '').removeprefix(_PREFIX)}{_MODES.get(int(e.SecurityMode), '')}"
             for e in self.endpoints

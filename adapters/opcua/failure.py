@@ -68,7 +68,8 @@ def explained(
     if "No matching endpoints" in str(error):  # asyncua has no type of its own for it
         return RefusedError(
             f"{endpoint} does not accept connections without encryption",
-            "allow them at the control where the network may be trusted, or wait for certificates",
+            "remove `security: None`: the connection is then encrypted; or allow it at the control, where the network may "
+            "be trusted",
         )
     return AdapterError(f"{endpoint} gave an answer that cannot be understood: {error}", "check that it is OPC UA")
 

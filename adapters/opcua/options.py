@@ -27,6 +27,7 @@ from edge_bridge.options import (
 from edge_bridge.strict_yaml import Section
 
 DEFAULT_PORT = 4840
+VALUES_PER_FILE = 2  # its size and its time, with each reading
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
@@ -124,11 +125,15 @@ class TestOptions(NodeOptions):
     unconfirmed: tuple[str, ...] = Field((), description="raw values whose meaning nobody has confirmed yet")
 
 
-StackNode = Annotated[StackOptions | None, BeforeValidator(_as_section)]
-PlainNode = Annotated[NodeOptions | None, BeforeValidator(_as_section)]
-ExecutionNode = Annotated[ExecutionOptions | None, BeforeValidator(_as_section)]
-ModeNode = Annotated[ModeOptions | None, BeforeValidator(_as_section)]
-TestNode = Annotated[TestOptions, BeforeValidator(_as_section)]
+StackNode = Annotated[
+    StackOptions | None, BeforeValidator(_as_section, json_schema_input_type=str | StackOptions | None)
+]
+PlainNode = Annotated[NodeOptions | None, BeforeValidator(_as_section, json_schema_input_type=str | NodeOptions | None)]
+ExecutionNode = Annotated[
+    ExecutionOptions | None, BeforeValidator(_as_section, json_schema_input_type=str | ExecutionOptions | None)
+]
+ModeNode = Annotated[ModeOptions | None, BeforeValidator(_as_section, json_schema_input_type=str | ModeOptions | None)]
+TestNode = Annotated[TestOptions, BeforeValidator(_as_section, json_schema_input_type=str | TestOptions)]
 
 
 class NodesOptions(Options):
@@ -140,9 +145,10 @@ class NodesOptions(Options):
     stack: StackNode = Field(None, description="the programs that call one another now, the main program first")
     execution: ExecutionNode = Field(None, description="what the control does with the program")
     mode: ModeNode = Field(None, description="the operating mode")
-    test: Annotated[tuple[TestNode, ...] | None, BeforeValidator(_as_list)] = Field(
-        None, description="one node or a list: any that is true means that nothing is produced"
-    )
+    test: Annotated[
+        tuple[TestNode, ...] | None,
+        BeforeValidator(_as_list, json_schema_input_type=TestNode | tuple[TestNode, ...] | None),
+    ] = Field(None, description="one node or a list: any that is true means that nothing is produced")
 
 
 class FileOptions(Options):
@@ -280,15 +286,17 @@ def check(options: OpcUaOptions, given: Mapping[str, Any]) -> None:
         raise refuse("user_certificate", "needs an encrypted connection", "remove `security: None`")
 
 
-def check_rate(values: int, every: Milliseconds, limits: LimitsOptions, given: Mapping[str, Any]) -> None:
-    """Refuse to ask for more than the control bears. Raises ConfigError."""
+def check_rate(nodes: int, files: int, every: Milliseconds, limits: LimitsOptions, given: Mapping[str, Any]) -> None:
+    """Refuse to ask for more than the control bears. Raises ConfigError. files: of which size and time are asked, too."""
+    values = nodes + files * VALUES_PER_FILE
     bears = limits.samples_per_second
     if bears is None or values * SECOND <= bears * every:
         return
     least = -(-values * SECOND // bears)
+    of_files = f" (with size and time of up to {files} program texts)" if files else ""
     raise ConfigError(
-        f"`every`: {values} values each {duration_text(every)} are {values * SECOND // every} a second, and the control "
-        f"gives {bears} to all its clients together",
+        f"`every`: {values} values{of_files} each {duration_text(every)} are {values * SECOND // every} a second, and the "
+        f"control gives {bears} to all its clients together",
         f"read it less often, `every: {duration_text(least)}` or more, or name fewer nodes",
         key=("every",),
         where=given.where(("every",)) if isinstance(given, Section) else "",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 from adapters.opcua.options import FileOptions, LimitsOptions, NodeOptions, NodesOptions, NodeText, OpcUaOptions
 from edge_bridge.domain.reading import Execution, Mode
 from edge_bridge.errors import ConfigError
-from edge_bridge.options import Options, read_options
+from edge_bridge.options import Options, YesNo, read_options
 from edge_bridge.strict_yaml import Section, load, yaml_files
 
 FOLDER = Path(__file__).parent / "profiles"
@@ -62,6 +62,7 @@ class ProfileOptions(Options):
     namespace: NamespaceOptions | None = None
     channel: ChannelOptions | None = None
     root: RootOptions | None = None
+    encrypts: YesNo = Field(False, description="whether its server lets nobody in without SignAndEncrypt")
     read: Literal["poll", "subscribe"] = Field(
         "subscribe", description="how it is read, unless the site says otherwise"
     )
@@ -109,6 +110,21 @@ def read(name: str, given: Mapping[str, Any] | None = None, folder: Path = FOLDE
             f"`profile`: no profile {name!r}", f"known here: {', '.join(known)}", key=("profile",), where=where
         )
     return read_options(ProfileOptions, load(folder / f"{name}.yaml"))
+
+
+def doubts(profile: ProfileOptions, site: OpcUaOptions) -> Iterator[tuple[str, str, str]]:
+    """Yield what the site's file says and no control of this make would take: option, what, hint."""
+    if not profile.encrypts:
+        return
+    what = f"{profile.title} lets nobody in without SignAndEncrypt"
+    if site.security == "None":
+        yield (
+            "security",
+            f"`security: None`: {what}",
+            "remove it, and accept the control's certificate: edge-bridge trust",
+        )
+    elif site.security_mode != "SignAndEncrypt":
+        yield "security_mode", f"`security_mode: {site.security_mode}`: {what}", "remove this line"
 
 
 def settle(profile: ProfileOptions, site: OpcUaOptions) -> Settings:

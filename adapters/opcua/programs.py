@@ -29,6 +29,13 @@ _READING = "its text is being read"
 _TEXTS = {Extractor.HEADER, Extractor.COMMENT, Extractor.DIGEST}
 
 
+def most_files(layout: Layout) -> int:
+    """Return of how many program texts size and time are asked with each reading, at most."""
+    if layout.judge != "called_by_main" and not any(entry.extractor in _TEXTS for entry in layout.extractors):
+        return 0
+    return 1 if layout.judge in ("main", "active") else MOST_PROGRAMS
+
+
 class Serves(Transfers, Locates, Protocol):
     """What reading program texts needs of a session."""
 

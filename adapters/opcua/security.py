@@ -113,7 +113,8 @@ def _not_offered(endpoint: str, protection: Protection, found: Offers) -> Refuse
     way = f"{protection.policy} with {protection.mode}"
     return RefusedError(
         f"{endpoint} does not offer {way}; it offers {found.listed}",
-        "switch it on at the control, or write one of those in `security`; edge-bridge never takes a weaker one by itself",
+        "switch it on at the control, or write one of those in `security` and `security_mode`; edge-bridge never takes a weaker "
+        "one by itself",
     )
 
 

@@ -15,7 +15,9 @@ from edge_bridge.options import Duration, Options, one_or_more
 _POSITION = re.compile(r"(\d{1,5})\s*-\s*(\d{1,5})?")
 
 
-Names = Annotated[tuple[str, ...], BeforeValidator(one_or_more), Field(min_length=1)]
+Names = Annotated[
+    tuple[str, ...], BeforeValidator(one_or_more, json_schema_input_type=str | tuple[str, ...]), Field(min_length=1)
+]
 
 
 def _parsed(text: str) -> str:
@@ -32,7 +34,9 @@ def _elements(text: str) -> str:
 
 XmlPath = Annotated[str, AfterValidator(_parsed)]
 ElementPaths = Annotated[
-    tuple[Annotated[str, AfterValidator(_elements)], ...], BeforeValidator(one_or_more), Field(min_length=1)
+    tuple[Annotated[str, AfterValidator(_elements)], ...],
+    BeforeValidator(one_or_more, json_schema_input_type=str | tuple[str, ...]),
+    Field(min_length=1),
 ]
 
 

@@ -82,9 +82,9 @@ class PlmFolderOptions(SourceOptions):
     )
     date_formats: Names | tuple[()] = Field((), description="strptime formats, epoch or epoch_ms; tried after ISO 8601")
     defaults: dict[Column, str] = Field(default_factory=dict, description="column → its value where the file says none")
-    as_written: Annotated[tuple[Column, ...], BeforeValidator(one_or_more)] = Field(
-        (), description="columns whose values are right even where a spreadsheet seems to have changed them"
-    )
+    as_written: Annotated[
+        tuple[Column, ...], BeforeValidator(one_or_more, json_schema_input_type=str | tuple[str, ...])
+    ] = Field((), description="columns whose values are right even where a spreadsheet seems to have changed them")
     digits: dict[Column, int] = Field(default_factory=dict, description="column → how many digits its numbers have")
     join: JoinOptions | None = Field(None, description="ECNs in one file and their items in another")
     quarantine: FilePath | None = Field(

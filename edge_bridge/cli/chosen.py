@@ -103,5 +103,7 @@ class _Single(Protocol):
 def single_session(adapter: AdapterConfig) -> bool:
     """Tell whether the other side is known to take one session only, all clients together."""
     limits = getattr(adapter.options, "limits", None)
-    words = str(cast(_Single, limits).sessions).casefold().split() if hasattr(limits, "sessions") else []
+    # an adapter knows its profile's word, too
+    knows = adapter.adapter if hasattr(adapter.adapter, "sessions") else limits
+    words = str(cast(_Single, knows).sessions).casefold().split() if hasattr(knows, "sessions") else []
     return words[:1] in (["1"], ["one"])

@@ -10,11 +10,13 @@ from edge_bridge.cli.probe_look import Looked
 from edge_bridge.cli.probe_version import Answer, answers
 from edge_bridge.domain.evidence import judged_programs
 from edge_bridge.domain.plant import Machine
-from edge_bridge.domain.reading import Reading
+from edge_bridge.domain.reading import Fault, Reading
 from edge_bridge.domain.state import Binding
 from edge_bridge.domain.version import Extractor
 from edge_bridge.errors import StoreError
 from edge_bridge.options import ControllerOptions
+
+_FROM_TEXTS = ("version", "called")  # their faults are of a program's text, and say themselves what to do
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +77,21 @@ def problems(looked: Looked, judged: Judgement | None, desk: Desk) -> list[str]:
     if judged is None or judged.reading is None:
         return found
     faults = judged.reading.faults
-    found += [desk.words("explain.fault", field=fault.field, error=fault.error) for fault in faults]
-    if judged.selected is not None and not judged.version_known:
+    found += [_fault(fault, looked, desk) for fault in faults]
+    unread = any(fault.field == "version" for fault in faults)  # then that is why there is none
+    if judged.selected is not None and not judged.version_known and not unread:
         found.append(_no_version(judged, desk))
     if judged.colour == "red":
         found.append(desk.words("probe.red"))
     return found
+
+
+def _fault(fault: Fault, looked: Looked, desk: Desk) -> str:
+    """Say what could not be read, and for a place of the file's own how a right one is found."""
+    said = desk.words("explain.fault", field=fault.field, error=fault.error)
+    if fault.field in _FROM_TEXTS or not hasattr(looked.adapter.adapter, "browse"):
+        return said
+    return f"{said} {desk.words('probe.fault.fix', adapter=looked.id)}"
 
 
 def _no_version(judged: Judgement, desk: Desk) -> str:

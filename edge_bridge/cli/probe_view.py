@@ -109,6 +109,9 @@ def _said(one: Answer, judged: Judgement, desk: Desk) -> Iterator[str]:
     piece = one.evidence
     shown = piece.value if one.normalised == piece.value else f"{piece.value} ({one.normalised})"
     yield desk.words("probe.answer", entry=one.entry or piece.field, value=shown)
+    programs = {other.evidence.program for other in judged.answers if other.evidence is not None} - {None}
+    if piece.program is not None and len(programs) > 1:
+        yield desk.words("probe.of_program", program=piece.program)
     if one.extractor is Extractor.DIGEST:
         return
     if not one.fits:

@@ -23,7 +23,7 @@ from edge_bridge.domain.plant import Plant, Route
 from edge_bridge.errors import ConfigError, ConfigErrors
 from edge_bridge.options import ShareOptions, read_options
 from edge_bridge.plugins import Plugins, find
-from edge_bridge.ports import Clock
+from edge_bridge.ports import Clock, Doubts
 from edge_bridge.strict_yaml import Section, load_list
 
 MOST_DOUBTS = 20  # about routes
@@ -206,7 +206,8 @@ class _Reading:
             what = f"`mqtt.url`: {site.mqtt.host} is reached without encryption, passwords too"
             yield ConfigError(what, "use mqtts://", where=place(("mqtt", "url")))
         for adapter in built.values():
-            for option, what, hint in adapter.options.doubts():
+            more = adapter.adapter.doubts if isinstance(adapter.adapter, Doubts) else ()
+            for option, what, hint in (*adapter.options.doubts(), *more):
                 yield ConfigError(what, hint, where=adapter.section.where((option,)))
         for key, what, hint in party_doubts(
             plant.parties, {machine.area for machine in plant.machines.values()} - {""}

@@ -120,8 +120,8 @@ class ControllerOptions(AdapterOptions):
 class ShareOptions(AdapterOptions):
     """What every file of a share of released programs may say."""
 
-    machines: Annotated[tuple[str, ...], BeforeValidator(one_or_more)] = Field(
-        (), description="the machines that load from it, by id or name; none: all"
+    machines: Annotated[tuple[str, ...], BeforeValidator(one_or_more, json_schema_input_type=str | tuple[str, ...])] = (
+        Field((), description="the machines that load from it, by id or name; none: all")
     )
 
 

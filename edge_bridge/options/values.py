@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BeforeValidator, ValidationInfo
+from pydantic import BeforeValidator, Field, ValidationInfo
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)(?![a-z])")
 _DURATION_UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
@@ -209,9 +209,14 @@ def _secret(file: Path, *, others_may_not: bool) -> Secret:
     return secret
 
 
-Duration = Annotated[int, BeforeValidator(milliseconds)]
+# What is written differs from what is held. An editor's schema is of what is written: `json_schema_input_type` says so.
+_WrittenDuration = Annotated[str, Field(examples=["15m", "1s"], pattern=r"^\s*(\d+(\.\d+)?\s*(ms|s|m|h|d|w)\s*)+$")]
+_WrittenSize = Annotated[str, Field(examples=["2GB"], pattern=rf"^\s*{_SIZE.pattern}\s*$")]
+_WrittenCredential = Annotated[str, Field(examples=["dmu50-01"], pattern=f"^{_CREDENTIAL_NAME.pattern}$")]
+
+Duration = Annotated[int, BeforeValidator(milliseconds, json_schema_input_type=_WrittenDuration)]
 """Milliseconds, written with a unit."""
-Size = Annotated[int, BeforeValidator(size_in_bytes)]
+Size = Annotated[int, BeforeValidator(size_in_bytes, json_schema_input_type=_WrittenSize)]
 """Bytes, written with a unit."""
 YesNo = Annotated[bool, BeforeValidator(_yes_or_no)]
 TimeZone = Annotated[str, BeforeValidator(_time_zone)]
@@ -219,5 +224,5 @@ Identifier = Annotated[str, BeforeValidator(_identifier)]
 FilePath = Annotated[Path, BeforeValidator(_path)]
 """A path; a relative one starts at the configuration folder."""
 Pattern = Annotated[re.Pattern[str], BeforeValidator(_pattern)]
-Credential = Annotated[Secret, BeforeValidator(_credential)]
+Credential = Annotated[Secret, BeforeValidator(_credential, json_schema_input_type=_WrittenCredential)]
 """Written as a name; holds the secret."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import builtins
 import importlib
+import json
 import os
 import socket
 from collections.abc import Mapping
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from jsonschema import Draft202012Validator
 
 from edge_bridge import plugins, strict_yaml
 from edge_bridge.clock import SystemClock
@@ -201,3 +204,13 @@ def test_a_misspelt_profile_is_refused(factory: AdapterFactory, sample: Section)
     assert problem.key == ("profile",)
     assert "no-such-profile" in problem.what
     assert "generic" in problem.hint
+
+
+def test_an_editor_can_be_given_its_schema(factory: AdapterFactory, folder: Path) -> None:
+    """It can be made, takes the sample as plain YAML reads it, short forms too, and refuses what the adapter refuses."""
+    schema = Draft202012Validator(factory.Options.model_json_schema())
+    plain = json.loads(json.dumps(yaml.safe_load((folder / "sample.yaml").read_text(encoding="utf-8"))))
+    assert [f"{error.json_path}: {error.message}" for error in schema.iter_errors(plain)] == []
+    assert list(schema.iter_errors({**plain, "nmae": "x"}))
+    if "every" in factory.Options.model_fields:
+        assert list(schema.iter_errors({**plain, "every": "15"})), "a duration without a unit"

@@ -147,6 +147,25 @@ async def test_another_house_encrypts_like_ours(strict: NodeOpcUaServer, pki: Pa
     await until(lambda: strict.ask("sessions") == 0)
 
 
+async def test_another_house_tells_of_changes_in_an_encrypted_channel(strict: NodeOpcUaServer, pki: Path) -> None:
+    """Subscribed through Basic256Sha256: a change arrives, and the session goes with its subscription."""
+    await trusting(strict, pki)
+    machine = encrypted(strict, pki, read="subscribe")
+    place, told = "/Channel/ProgramInfo/selectedWorkPProg", False
+    try:
+        async with asyncio.timeout(30), machine.connect() as readings:
+            async for reading in readings:
+                if reading.main_program == "EL-200_OP10_B.MPF":
+                    break
+                if machine.how.startswith("subscribed") and not told:
+                    strict.tell(f"set {place} text:EL-200_OP10_B.MPF")
+                    told = True
+            assert told
+        await until(lambda: strict.ask("sessions") == 0)
+    finally:
+        strict.tell(f"set {place} text:EL-100_OP10_B.MPF")
+
+
 async def test_another_house_refuses(strict: NodeOpcUaServer, pki: Path) -> None:
     """A wrong password, a user of another kind, and one session too many are told apart; no session stays."""
     await trusting(strict, pki)

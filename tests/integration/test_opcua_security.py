@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import stat
 from collections.abc import Iterator, Mapping, Sequence
@@ -123,6 +124,27 @@ async def first(machine: OpcUaAdapter) -> Reading:
     """Return the first reading of a new connection."""
     async with machine.connect() as readings:
         return await anext(readings)
+
+
+async def test_a_subscription_in_an_encrypted_channel(
+    controls: dict[str, OpcUaServer], made: dict[str, Made], pki: Path
+) -> None:
+    """News comes through the protected channel as through a plain one, and nothing is left behind."""
+    accept(pki, made["good"])
+    control = controls["good"]
+    control.tell("load EL-1_OP10.MPF A")
+    machine = adapter(control, pki, read="subscribe", **PASSWORD)
+    told = False
+    async with asyncio.timeout(20), machine.connect() as readings:
+        async for reading in readings:
+            if reading.main_program == "EL-2_OP10.MPF":
+                break
+            if machine.how.startswith("subscribed") and not told:
+                told = bool(control.tell("load EL-2_OP10.MPF B"))
+        assert told
+        assert control.ask("subscriptions") == 1
+    await until(lambda: control.ask("sessions") == 0, what="the session to be gone")
+    assert control.ask("subscriptions") == 0
 
 
 async def refused(machine: OpcUaAdapter) -> AdapterError:
@@ -319,7 +341,9 @@ async def test_signed_only_where_it_is_asked_for(made: dict[str, Made], pki: Pat
     accept(pki, made["good"])
     with running(*made["good"].arguments, "--mode", "Sign", "--user", "edge", "--password", "right") as signing:
         assert (await first(adapter(signing, pki, security_mode="Sign", **PASSWORD))).faults == ()
-        assert "it offers" in (await refused(adapter(signing, pki, **PASSWORD))).what
+        error = await refused(adapter(signing, pki, **PASSWORD))
+        assert "it offers" in error.what
+        assert error.what.endswith("Basic256Sha256 with Sign"), "the mode is what differs"
 
 
 async def test_our_own_pair_is_made_once(controls: dict[str, OpcUaServer], pki: Path) -> None:

@@ -160,6 +160,18 @@ def test_warnings_do_not_change_the_exit_code(site: Path) -> None:
     )
 
 
+def test_what_no_control_of_a_make_takes_is_warned_of(site: Path) -> None:
+    """A profile knows it before anybody has walked to the machine."""
+    machine = (
+        "adapter: opcua\nprofile: heidenhain\nendpoint: opc.tcp://10.0.0.7\nsecurity: None\nallow_insecure: true\n"
+    )
+    (site / "adapters/tnc.yaml").write_text(machine, encoding="utf-8")
+    done = run(site, "check")
+    assert done.returncode == 0
+    assert "tnc.yaml:4:1: `security: None`: HEIDENHAIN" in done.stdout
+    assert "lets nobody in without SignAndEncrypt → remove it" in done.stdout
+
+
 def test_json(site: Path) -> None:
     """The same for programs: what was understood, or the problems with their places."""
     good = json.loads(run(site, "check", "--json").stdout)

@@ -81,6 +81,36 @@ def test_an_opcua_control_by_its_name(site: Site, control: OpcUaServer) -> None:
     until_sync(lambda: control.ask("sessions") == 0, what="the session to be closed")
 
 
+def test_a_place_that_is_not_there_leads_to_browse(site: Site, control: OpcUaServer) -> None:
+    """What, and what to do; and no second sentence that blames the patterns."""
+    site.machines(opcua=control.endpoint)
+    file = site.config / "adapters/dmu50-01.yaml"
+    site.write("adapters/dmu50-01.yaml", file.read_text() + "nodes: {execution: /Channel/NoSuch}\n")
+    done = here(site, "probe", "dmu50-01")
+    assert done.returncode == 1
+    said = (
+        "could not be read: execution: BadNodeIdUnknown → is its place right in the file? Look at: edge-bridge browse "
+    )
+    assert said + "dmu50-01" in done.stdout
+
+
+def test_each_answer_says_of_which_program_it_is(site: Site) -> None:
+    """Of a pallet's list and of what it calls; a text that is not there is told once, and not as a missing pattern."""
+    with opcua_running("--program", "PALLET.MPF") as pallet:
+        site.machines(opcua=pallet.endpoint)
+        head = (site.config / "adapters/dmu50-01.yaml").read_text(encoding="utf-8").split("version:")[0]
+        version = "version:\n  - header: 'REV (?P<version>[A-Z])'\n"
+        site.write("adapters/dmu50-01.yaml", f"{head}judge: called_by_main\n{version}")
+        missing = here(site, "probe", "dmu50-01")
+        assert (missing.returncode, "no file found" in missing.stdout) == (1, True)
+        assert "nothing configured gives its version" not in missing.stdout
+        pallet.tell('program Part+Program/PALLET.MPF ; REV A\\nEXTCALL "PART7.MPF"\\nM30')
+        pallet.tell("program Part+Program/PART7.MPF ; REV B\\nM17")
+        done = here(site, "probe", "dmu50-01")
+    assert "→ A; of PALLET" in done.stdout
+    assert "→ B; of PART7" in done.stdout
+
+
 def test_a_closed_port_and_a_bad_endpoint(site: Site) -> None:
     """One line that says what and what to do; exit code 1."""
     site.machines(modbus=free_port())

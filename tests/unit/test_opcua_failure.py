@@ -46,3 +46,9 @@ def test_every_failure_is_one_sentence_with_a_way_out(error: Exception, words: s
     assert ENDPOINT in found.what
     assert found.hint
     assert isinstance(found, RefusedError) is refused
+
+
+def test_a_control_that_encrypts_is_no_dead_end() -> None:
+    """Who wrote `security: None` is told to take it away, as this gateway can encrypt."""
+    found = explained(UaError("No matching endpoints: 1, x"), ENDPOINT, 5.0)
+    assert "remove `security: None`" in found.hint

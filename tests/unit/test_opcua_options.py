@@ -200,6 +200,61 @@ def test_more_values_than_the_control_gives_are_refused_with_a_way_out() -> None
     build(nodes=nodes, every="100ms", limits={"samples_per_second": "1000"})
 
 
+@pytest.mark.parametrize(
+    ("more", "values"),
+    [
+        ({"version": [{"header": "(?P<version>.)"}]}, 66),
+        ({"version": [{"digest": "sha256"}], "judge": "any_in_stack"}, 96),
+        ({"judge": "called_by_main"}, 96),
+        ({"version": [{"name": "(?P<version>.)"}]}, 64),
+    ],
+)
+def test_size_and_time_of_program_texts_count_too(more: dict[str, Any], values: int) -> None:
+    """Each reading asks them of every text that it wants; a control counts them like any other value."""
+    nodes = {"test": [f"/Plc/M{number}.0" for number in range(60)]}
+    limits = {"samples_per_second": str(10 * values)}
+    build(nodes=nodes, every="100ms", limits=limits, **more)
+    limits = {"samples_per_second": str(10 * values - 1)}
+    with pytest.raises(ConfigError) as caught:
+        build(nodes=nodes, every="100ms", limits=limits, **more)
+    assert f"{values} values" in caught.value.what
+    assert ("program texts" in caught.value.what) is (values != 64)
+
+
+@pytest.mark.parametrize(
+    ("changed", "doubted"),
+    [
+        ({}, ["security"]),
+        ({"security": None, "security_mode": "Sign"}, ["security_mode"]),
+        ({"security": None}, []),
+        ({"profile": "cnc"}, []),
+    ],
+)
+def test_a_make_that_only_encrypts_is_doubted_in_the_clear(changed: dict[str, Any], doubted: list[str]) -> None:
+    """`check` warns before somebody walks to the machine; it is no error, for a site may know better than a profile."""
+    found = build(**{"profile": "heidenhain", "pki": "/pki", **changed})
+    assert [option for option, _, _ in found.doubts] == doubted
+    assert all("SignAndEncrypt" in what for _, what, _ in found.doubts)
+
+
+def test_every_profile_says_how_it_is_read() -> None:
+    """A reader of a profile need not know what goes without saying; only SINUMERIK is short of subscriptions."""
+    made = {name: profile.read(name) for name in profile.names() if name != "generic"}
+    assert {name: one.read for name, one in made.items() if "read" in one.model_fields_set} == {
+        "cnc": "subscribe",
+        "heidenhain": "subscribe",
+        "machine-tool": "subscribe",
+        "sinumerik": "poll",
+    }
+
+
+def test_what_a_profile_says_of_sessions_is_known() -> None:
+    """`probe` beside the daemon opens no second one where the make has a licence for each; a site has the last word."""
+    machine = {"profile": "heidenhain", "security": None, "pki": "/pki"}
+    assert build(**machine).sessions.startswith("one")
+    assert build(**machine, limits={"sessions": "4"}).sessions == "4"
+
+
 def test_a_session_is_never_asked_for_longer_than_a_minute() -> None:
     """A gateway whose power goes must not hold one of a control's few slots for long."""
     with pytest.raises(ConfigError, match=r"limits\.session_timeout") as caught:
