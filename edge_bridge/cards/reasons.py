@@ -31,6 +31,24 @@ BLIND: Mapping[str, Mapping[Blind, str]] = {
         Blind.GATEWAY_DOWN: "到期时 edge-bridge 未运行",
     },
 }
+STAGES: Mapping[str, Mapping[str, str]] = {
+    "en": {
+        "released": "released",
+        "programming": "NC programming",
+        "review": "program review",
+        "approved": "program approved",
+        "available": "program on the share",
+        "loaded": "program on the machine",
+    },
+    "zh-CN": {
+        "released": "已发布",
+        "programming": "NC 编程",
+        "review": "程序审核",
+        "approved": "程序已批准",
+        "available": "程序已上共享目录",
+        "loaded": "程序已在机床上",
+    },
+}
 _LINE = re.compile(r"\bline (\d+)\b")
 _COLUMN = re.compile(r",? column (\d+)\b")
 UNROUTED = {  # what the routing says of an item that leads nowhere
@@ -57,6 +75,11 @@ def place(where: str, language: str) -> str:
     if language != "zh-CN":
         return where
     return _COLUMN.sub(r"，第 \1 列", _LINE.sub(r"第 \1 行", where))
+
+
+def stage(name: str, language: str) -> str:
+    """Return a stage as its reader says it; a site's own word stays as it is."""
+    return STAGES[language].get(name, name)
 
 
 def told(reason: str, language: str) -> str:

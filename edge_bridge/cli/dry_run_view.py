@@ -9,13 +9,13 @@ from edge_bridge.cli import output
 from edge_bridge.cli.desk import Desk
 from edge_bridge.cli.dry_run import EcnRead, FileRead, Outlook
 from edge_bridge.cli.words import known
+from edge_bridge.domain.ecn import STAGES
 from edge_bridge.domain.instant import When
 from edge_bridge.domain.routing import Demand
 from edge_bridge.ports import Trace
 
 MOST_TRACED = 8  # ECNs, and items, of a file whose fields are traced without being asked for
 MOST_CAUSES = 15
-STAGES = frozenset({"released", "programming", "review", "approved", "available"})
 MOST_ECNS = 200  # of one file, that are shown whole; of more, only the first of those that somebody must look at
 STYLES = {"red": "bold red", "green": "green", "blind": "yellow", "none": "dim"}
 
@@ -125,7 +125,7 @@ def _special(one: EcnRead, desk: Desk) -> Iterator[str]:
     """Yield what is special about its dates, its stage and its content."""
     if one.draft.stage:
         mapped = one.draft.stage in STAGES
-        yield desk.words("ecn.stage" if mapped else "ecn.stage_as_said", stage=one.draft.stage)
+        yield desk.words("ecn.stage" if mapped else "ecn.stage_as_said", stage=desk.stage(one.draft.stage))
     if one.timing.suspect:
         yield desk.words("ecn.suspect")
     if one.timing.waits_until is not None:

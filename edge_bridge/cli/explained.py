@@ -10,6 +10,7 @@ from edge_bridge.cli import output
 from edge_bridge.cli.desk import Desk
 from edge_bridge.cli.findings import ORDER, Finding, Inquiry, Sight, colour_of
 from edge_bridge.cli.sides import card_line, lines_of
+from edge_bridge.cli.stages import waits_for, way
 from edge_bridge.domain.ecn import Ecn
 from edge_bridge.domain.routing import route
 from edge_bridge.domain.told import obligation_data, program_data
@@ -91,6 +92,7 @@ def ecn_data(number: str, inquiry: Inquiry, desk: Desk) -> dict[str, Any]:
         "sha256": ecn.sha256,
         "colour": _ecn_colour(ecn, found, desk),
         "running": inquiry.running,
+        "stages": [{"stage": stage, "at": desk.time(at)} for stage, at in ecn.steps],
         "unrouted": [
             {"row": one.item.row, "part": one.item.part, "reason": one.reason} for one in _unrouted(ecn, desk)
         ],
@@ -113,6 +115,7 @@ def finding_data(one: Finding, desk: Desk) -> dict[str, Any]:
         "seen": evidence.value if evidence else None,
         "field": evidence.field if evidence else None,
         "extractor": evidence.extractor if evidence else None,
+        "waits_for": waits_for(one, desk) or None,
         "last_match": desk.time(one.requirement.matched) if one.requirement and one.requirement.matched else None,
         "cards": [card.id for _, card in one.cards],
         "obligation": obligation_data(one.obligation) if one.obligation else None,
@@ -161,8 +164,7 @@ def _about(ecn: Ecn, desk: Desk) -> Iterator[tuple[str, str]]:
         facts = {"category": draft.category or "–", "designer": draft.designer or "–"}
         yield desk.words("explain.category", **facts), ""
     if ecn.steps:
-        way = " → ".join(f"{stage} {desk.time(at)}" for stage, at in ecn.steps[-MOST_STEPS:])
-        yield desk.words("explain.way", way=way), ""
+        yield desk.words("explain.way", way=way(ecn.steps[-MOST_STEPS:], desk)), ""
     if ecn.waiting:
         yield desk.words("explain.waiting", at=desk.time(ecn.release)), "yellow"
     if ecn.baseline:
