@@ -49,8 +49,13 @@ STAGES: Mapping[str, Mapping[str, str]] = {
         "loaded": "程序已在机床上",
     },
 }
-_LINE = re.compile(r"\bline (\d+)\b")
-_COLUMN = re.compile(r",? column (\d+)\b")
+_PLACES = (
+    (re.compile(r"\bline (\d+)\b"), r"第 \1 行"),
+    (re.compile(r",? column (\d+)\b"), r"，第 \1 列"),
+    (re.compile(r"^((?:[^:]+: )?)sheet (.+), cell ([A-Z]+\d+)$"), r"\1工作表 \2，单元格 \3"),
+    (re.compile(r"^((?:[^:]+: )?)sheet (.+), row (\d+)$"), r"\1工作表 \2，第 \3 行"),
+    (re.compile(r",? characters (\d+-\d*)$"), r"，第 \1 字符"),
+)
 UNROUTED = {  # what the routing says of an item that leads nowhere
     "it names no part, drawing or program": "未写明零件、图号或程序",
     "no machine named and no route matches": "未写明机床，也没有匹配的路由",
@@ -74,7 +79,9 @@ def place(where: str, language: str) -> str:
     """Return a place in a file as its reader says it: `line 7`, `第 7 行`."""
     if language != "zh-CN":
         return where
-    return _COLUMN.sub(r"，第 \1 列", _LINE.sub(r"第 \1 行", where))
+    for pattern, chinese in _PLACES:
+        where = pattern.sub(chinese, where)
+    return where
 
 
 def stage(name: str, language: str) -> str:

@@ -90,7 +90,7 @@ def read_adapter(file: Path, plugins: Plugins, around: Surroundings, clock: Cloc
 
 
 def _added(section: Section, factory: AdapterFactory, around: Surroundings) -> Iterator[tuple[str, str]]:
-    """Yield what the site supplies: an ECN source's time zone and language, where its unreadable files are copied, and certificates."""
+    """Yield what the site supplies: an ECN source's zone and language, where unreadable files are copied, and certificates."""
     known = factory.Options.model_fields
     if factory.delivers == "ecns" and "timezone" in known and section.get("timezone") is None:
         yield "timezone", around.timezone
