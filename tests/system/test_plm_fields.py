@@ -8,7 +8,7 @@ from pathlib import Path
 import xlsxwriter
 
 from tests.system.plant import plant
-from tests.system.site import PLM, Site
+from tests.system.site import PLM, ROUTES, Site
 
 HEADERS = ("number", "status", "released", "stage", "stage_date", "supersedes", "part", "drawing", "revision")
 HEADERS += ("serial_from", "serial_to", "lot", "machines")
@@ -80,3 +80,16 @@ def test_through_the_daemon(tmp_path: Path) -> None:
             )  # nobody opens XML in a spreadsheet and saves it
             here.heard("obligation.opened", ecn=f"E-{name}", program=f"EL-{name}_OP10_B.MPF")
             assert len(here.events("obligation.opened", ecn=f"E-{name}")) == 1
+
+
+def test_a_route_that_nobody_has_taken_in_is_not_green(tmp_path: Path) -> None:
+    """The routes on disk lead to a machine, the books demand nothing there: that is no reason to be content."""
+    with plant(tmp_path, opcua=False, modbus=False) as here:
+        here.scanned()
+        here.site.released("E-1", "QQ-1", "B")
+        here.heard("ecn.unrouted", ecn="E-1")
+        here.process.kill()
+        here.site.write("routes.yaml", ROUTES.replace("EL-*", "QQ-*"))
+        explained = here.site.run("explain", "E-1")
+        assert ": AMBER" in explained.stdout
+        assert "Its routes lead to machines where nothing is demanded yet" in explained.stdout
