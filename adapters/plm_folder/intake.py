@@ -26,7 +26,7 @@ class Intake:
     def __init__(self, source: str, options: PlmFolderOptions, sandbox: Sandbox) -> None:
         self.source = source
         self._sandbox = sandbox
-        self._quarantine = Quarantine(options.quarantine / source) if options.quarantine else None
+        self._quarantine = Quarantine(options.quarantine / source, options.language) if options.quarantine else None
 
     def warm(self) -> None:
         """Be ready for the next file."""

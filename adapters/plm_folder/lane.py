@@ -51,6 +51,7 @@ class Order:
 class _Request:
     data: bytes
     settled: bool
+    again: bool = False
     answer: asyncio.Future[Drafts] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
@@ -151,6 +152,9 @@ class Lane:
                 await self._end()  # what it could not get back from the system is better begun anew
         except (EOFError, ConnectionError, ValueError) as error:  # what it says is no answer: it is as good as dead
             code = await self._end(dying=True)
+            if code == -signal.SIGKILL and not watch.overdue and not request.again:
+                request.again = True  # somebody else ended it, perhaps before this file came: that proves nothing
+                return
             self._answered(request, Overdue() if watch.overdue else self._cause(code, error))
         else:
             self._answered(request, drafts)

@@ -90,6 +90,7 @@ class PlmFolderOptions(SourceOptions):
     quarantine: FilePath | None = Field(
         None, description="where copies of unreadable files go; default: in the store's folder"
     )
+    language: Literal["en", "zh-CN"] = Field("en", description="which language comes first in a copy's reason")
 
     @model_validator(mode="before")
     @classmethod

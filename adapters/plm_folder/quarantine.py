@@ -9,6 +9,7 @@ from pathlib import Path
 
 from adapters.plm_folder.names import shown
 from adapters.plm_folder.unreadable import Unreadable
+from edge_bridge.cards.reasons import place
 
 MOST_COPIES = 500
 MOST_BYTES = 500_000_000
@@ -19,9 +20,10 @@ _REASON = ".reason.txt"
 
 @dataclass(frozen=True, slots=True)
 class Quarantine:
-    """One source's folder of refused files; the oldest give way when there are too many."""
+    """One source's folder of refused files; the oldest give way when there are too many. language: which comes first."""
 
     folder: Path
+    language: str = "en"
 
     def keep(self, name: str, data: bytes, sha256: str, refusal: Unreadable) -> Path:
         """Copy the bytes and write down why. Raises OSError when there is no room or no right."""
@@ -29,7 +31,7 @@ class Quarantine:
         copy = self.folder / f"{sha256[:12]}-{safe(name)}"
         if not copy.exists():
             _write(copy, data)
-        _write(copy.with_name(copy.name + _REASON), _explanation(name, sha256, refusal).encode())
+        _write(copy.with_name(copy.name + _REASON), _explanation(name, sha256, refusal, self.language).encode())
         self._make_room(copy)
         return copy
 
@@ -61,20 +63,22 @@ def _write(path: Path, data: bytes) -> None:
     unfinished.replace(path)
 
 
-def _explanation(name: str, sha256: str, refusal: Unreadable) -> str:
+def _explanation(name: str, sha256: str, refusal: Unreadable, language: str) -> str:
+    """Return both languages, the technician's first: whoever mends the export may read the other one."""
     where = refusal.where or "-"
-    return f"""\
+    english = f"""\
 This ECN file could not be read and was not used. The original was left where it is.
 File:   {shown(name)}
 Where:  {where}
 What:   {refusal.what}
 To do:  {refusal.hint}
-
+"""
+    chinese = f"""\
 此变更单文件无法读取，未被采用。原文件保持不变。
 文件：{shown(name)}
-位置：{where}
+位置：{place(where, "zh-CN")}
 问题：{refusal.chinese}
 处理：{refusal.chinese_hint}
-
-SHA-256: {sha256}
 """
+    first, second = (chinese, english) if language == "zh-CN" else (english, chinese)
+    return f"{first}\n{second}\nSHA-256: {sha256}\n"

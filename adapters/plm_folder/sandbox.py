@@ -23,8 +23,8 @@ class Limits:
     """
 
     patience: float = 0.25
-    processor: int = 20
-    wall: float = 60.0
+    processor: int = 60
+    wall: float = 180.0
     memory: int = 300
     idle: float = 60.0
 

@@ -6,6 +6,7 @@ frame brings options and limits; each further one is a file, answered by its ECN
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
 import importlib
@@ -103,10 +104,13 @@ def _long(draft: EcnDraft) -> Iterator[bytes]:
 
 
 def _end_with(parent: int) -> None:
-    """Let the kernel end this process with the daemon, even while it computes; and gain no rights by any file."""
+    """Let the kernel end this process with the daemon, even while it computes, and before it; and gain no rights by any file."""
     libc = ctypes.CDLL(None)
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    # Where memory runs out, a file is refused and the daemon goes on. A /proc that may not be written is no reason to read none.
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as first_to_go:
+        first_to_go.write("1000")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the daemon, which then ends this
     if os.getppid() != parent:
         raise SystemExit(0)  # it was gone before the kernel was asked

@@ -12,13 +12,13 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from edge_bridge import strict_yaml
-from edge_bridge.cards.reasons import place, told
+from edge_bridge.cards.reasons import place, stage, told
 from edge_bridge.domain.card import Card, Kind
 from edge_bridge.domain.instant import to_text
 from edge_bridge.domain.plant import Machine
 from edge_bridge.errors import ConfigError
 
-__all__ = ["FIELDS", "LANGUAGES", "PARTS", "Templates", "Writer", "load_templates", "place", "told"]
+__all__ = ["FIELDS", "LANGUAGES", "PARTS", "Templates", "Writer", "load_templates", "place", "stage", "told"]
 
 LANGUAGES = ("zh-CN", "en")
 PARTS = ("title", "text", "next_step")
@@ -81,6 +81,8 @@ class Writer:
             return (_NOWHERE if name == "where" else _NOTHING)[language]
         if name == "reason":
             return told(str(value), language)
+        if name == "stage":
+            return stage(str(value), language)
         if name == "where":
             return place(str(value), language)
         if name in _INSTANTS:

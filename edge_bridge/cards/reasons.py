@@ -31,8 +31,31 @@ BLIND: Mapping[str, Mapping[Blind, str]] = {
         Blind.GATEWAY_DOWN: "到期时 edge-bridge 未运行",
     },
 }
-_LINE = re.compile(r"\bline (\d+)\b")
-_COLUMN = re.compile(r",? column (\d+)\b")
+STAGES: Mapping[str, Mapping[str, str]] = {
+    "en": {
+        "released": "released",
+        "programming": "NC programming",
+        "review": "program review",
+        "approved": "program approved",
+        "available": "program on the share",
+        "loaded": "program on the machine",
+    },
+    "zh-CN": {
+        "released": "已发布",
+        "programming": "NC 编程",
+        "review": "程序审核",
+        "approved": "程序已批准",
+        "available": "程序已上共享目录",
+        "loaded": "程序已在机床上",
+    },
+}
+_PLACES = (
+    (re.compile(r"\bline (\d+)\b"), r"第 \1 行"),
+    (re.compile(r",? column (\d+)\b"), r"，第 \1 列"),
+    (re.compile(r"^((?:[^:]+: )?)sheet (.+), cell ([A-Z]+\d+)$"), r"\1工作表 \2，单元格 \3"),
+    (re.compile(r"^((?:[^:]+: )?)sheet (.+), row (\d+)$"), r"\1工作表 \2，第 \3 行"),
+    (re.compile(r",? characters (\d+-\d*)$"), r"，第 \1 字符"),
+)
 UNROUTED = {  # what the routing says of an item that leads nowhere
     "it names no part, drawing or program": "未写明零件、图号或程序",
     "no machine named and no route matches": "未写明机床，也没有匹配的路由",
@@ -56,7 +79,14 @@ def place(where: str, language: str) -> str:
     """Return a place in a file as its reader says it: `line 7`, `第 7 行`."""
     if language != "zh-CN":
         return where
-    return _COLUMN.sub(r"，第 \1 列", _LINE.sub(r"第 \1 行", where))
+    for pattern, chinese in _PLACES:
+        where = pattern.sub(chinese, where)
+    return where
+
+
+def stage(name: str, language: str) -> str:
+    """Return a stage as its reader says it; a site's own word stays as it is."""
+    return STAGES[language].get(name, name)
 
 
 def told(reason: str, language: str) -> str:

@@ -91,6 +91,10 @@ class Desk:
         """Return why something cannot be told, or leads nowhere."""
         return cards.told(reason, self.language)
 
+    def stage(self, name: str) -> str:
+        """Return a stage on the way from release to machine."""
+        return cards.stage(name, self.language)
+
     def joined(self, *parts: str) -> str:
         """Return sentences' parts as one, by the language's own mark; empty ones are left out."""
         return ("；" if self.language == "zh-CN" else "; ").join(part for part in parts if part)

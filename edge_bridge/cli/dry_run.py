@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 from edge_bridge.cards import place
 from edge_bridge.cli.desk import Desk
+from edge_bridge.cli.dry_halves import Stated, joined
 from edge_bridge.config import AdapterConfig
 from edge_bridge.domain.dates import Timing, timing
 from edge_bridge.domain.ecn import Ecn, EcnDraft
@@ -47,6 +48,11 @@ class Choice:
         """The source's reader."""
         return cast(Reader, self.adapter.adapter)
 
+    @property
+    def joins(self) -> bool:
+        """Whether the source has ECNs in one file and items in another."""
+        return getattr(self.adapter.options, "join", None) is not None
+
     def wants(self, name: str) -> bool:
         """Tell whether the source would take a file of this name."""
         pattern = getattr(self.adapter.options, "file_name", None)
@@ -79,7 +85,10 @@ class Outlook:
 
 @dataclass(frozen=True, slots=True)
 class EcnRead:
-    """One ECN of the file: what it says, what its dates mean, where it leads, and what would become of it."""
+    """One ECN of the file: what it says, what its dates mean, where it leads, and what would become of it.
+
+    alone: it is items that wait for their ECN, which is in none of the files.
+    """
 
     draft: EcnDraft
     timing: Timing
@@ -88,6 +97,7 @@ class EcnRead:
     outlooks: tuple[Outlook, ...] = ()
     unrouted: tuple[Unrouted, ...] = ()
     origin: TracedEcn | None = None
+    alone: bool = False
 
     @property
     def faulty(self) -> bool:
@@ -98,6 +108,8 @@ class EcnRead:
     @property
     def causes(self) -> frozenset[tuple[str, str]]:
         """What somebody must mend, as (kind, detail): the same in thousands of files is one thing to do."""
+        if self.alone:
+            return frozenset({("alone", "")})
         if self.draft.status is None:
             return frozenset({("unknown_status", self.draft.status_word)})
         return frozenset(("unrouted", one.reason) for one in self.unrouted) if self.faulty else frozenset()
@@ -105,7 +117,7 @@ class EcnRead:
 
 @dataclass(frozen=True, slots=True)
 class FileRead:
-    """One file: its ECNs, or why it cannot be read."""
+    """One file: its ECNs, or why it cannot be read. elsewhere: how many are shown with the file of their other half."""
 
     name: str
     sha256: str
@@ -113,6 +125,7 @@ class FileRead:
     error: str = ""
     chinese: str = ""
     what: str = ""
+    elsewhere: int = 0
 
     @property
     def faulty(self) -> bool:
@@ -175,21 +188,34 @@ class DryRun:
 
         traced: with the line or cell of each field, where the source can say it.
         """
-        digest, origins = hashlib.sha256(data).hexdigest(), tuple[TracedEcn, ...]()
-        adapter = self._choice.adapter.adapter
+        return self.read_all([(name, data)], traced=traced)[0]
+
+    def read_all(self, files: Iterable[tuple[str, bytes]], *, traced: bool = False) -> list[FileRead]:
+        """Return the same of several files, one after another; where a source joins two files, of all of them together."""
+        if not self._choice.joins:
+            return [self._taken(*self._parse(name, data, traced=traced)) for name, data in files]
+        parsed = [self._parse(name, data, traced=traced) for name, data in files]
+        whole = joined({read.name: stated for read, stated in parsed})
+        return [self._taken(read, whole[read.name], len(stated)) for read, stated in parsed]
+
+    def _parse(self, name: str, data: bytes, *, traced: bool) -> tuple[FileRead, list[Stated]]:
+        digest, adapter = hashlib.sha256(data).hexdigest(), self._choice.adapter.adapter
         try:
             if traced and hasattr(adapter, "trace"):
                 origins = cast(Traces, adapter).trace(name, data)
-                drafts = tuple(origin.draft for origin in origins)
-            else:
-                drafts = self._choice.reader.read(name, data)
+                return FileRead(name, digest), [Stated(origin.draft, origin) for origin in origins]
+            return FileRead(name, digest), [Stated(draft) for draft in self._choice.reader.read(name, data)]
         except AdapterError as error:
             chinese = _in_chinese(name, error.__cause__)
-            return FileRead(name, digest, error=str(error), chinese=chinese, what=_what(error))
-        pairs = zip_longest(drafts, origins)
-        return FileRead(name, digest, tuple(self._take(draft, origin, name, digest) for draft, origin in pairs))
+            return FileRead(name, digest, error=str(error), chinese=chinese, what=_what(error)), []
 
-    def _take(self, draft: EcnDraft, origin: TracedEcn | None, name: str, digest: str) -> EcnRead:
+    def _taken(self, read: FileRead, stated: Sequence[Stated], of: int = 0) -> FileRead:
+        """Take in what a file states. of: what it stated before parts of it went to the ECNs of another file."""
+        ecns = tuple(self._take(one, read.name, read.sha256) for one in stated)
+        return replace(read, ecns=ecns, elsewhere=max(0, of - len(stated)))
+
+    def _take(self, one: Stated, name: str, digest: str) -> EcnRead:
+        draft, alone = one.draft, self._choice.joins and one.is_items
         books, plant = self._ledger.books, self._desk.config.plant
         dates = timing(draft, self._desk.now.utc, plant)
         demands, unrouted = route(draft, plant)
@@ -200,7 +226,9 @@ class DryRun:
             notice = EcnNotice(self._choice.id, self._desk.now, f"dry run/{name}/{draft.number}", digest, (draft,))
             finished(self._ledger.intake.take(notice))  # and no cards: nobody reads them here
         outlooks = tuple(self._outlook(demand) for demand in demands)
-        return EcnRead(draft, dates, books.state.ecn.get(draft.number), same, outlooks, tuple(unrouted), origin)
+        return EcnRead(
+            draft, dates, books.state.ecn.get(draft.number), same, outlooks, tuple(unrouted), one.origin, alone
+        )
 
     def _outlook(self, demand: Demand) -> Outlook:
         books = self._ledger.books

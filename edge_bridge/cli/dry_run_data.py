@@ -23,6 +23,7 @@ def as_data(found: Sequence[FileRead], choice: Choice, desk: Desk) -> dict[str, 
                 "file": one.name,
                 "sha256": one.sha256,
                 "error": one.error or None,
+                "elsewhere": one.elsewhere,
                 "ecns": [_ecn_data(ecn, desk) for ecn in one.ecns],
             }
             for one in found
@@ -42,6 +43,7 @@ def _ecn_data(one: EcnRead, desk: Desk) -> dict[str, Any]:
         "suspect_time": one.timing.suspect,
         "waits_until": to_text_or_none(one.timing.waits_until),
         "same": one.same,
+        "alone": one.alone,
         "baseline": bool(one.ecn and one.ecn.baseline),
         "stage": draft.stage,
         "items": [_item_data(item) for item in draft.items],
@@ -53,7 +55,7 @@ def _ecn_data(one: EcnRead, desk: Desk) -> dict[str, Any]:
 
 def _item_data(item: Item) -> dict[str, Any]:
     names = ("row", "part", "drawing", "revision", "program", "version", "machines", "serial_from", "serial_to", "lot")
-    return {name: getattr(item, name) for name in names}
+    return {name: getattr(item, name) for name in (*names, "doubt")}
 
 
 def _origin_data(origin: TracedEcn) -> dict[str, Any]:

@@ -9,13 +9,13 @@ from edge_bridge.cli import output
 from edge_bridge.cli.desk import Desk
 from edge_bridge.cli.dry_run import EcnRead, FileRead, Outlook
 from edge_bridge.cli.words import known
+from edge_bridge.domain.ecn import STAGES
 from edge_bridge.domain.instant import When
 from edge_bridge.domain.routing import Demand
 from edge_bridge.ports import Trace
 
 MOST_TRACED = 8  # ECNs, and items, of a file whose fields are traced without being asked for
 MOST_CAUSES = 15
-STAGES = frozenset({"released", "programming", "review", "approved", "available"})
 MOST_ECNS = 200  # of one file, that are shown whole; of more, only the first of those that somebody must look at
 STYLES = {"red": "bold red", "green": "green", "blind": "yellow", "none": "dim"}
 
@@ -28,6 +28,8 @@ def show_file(one: FileRead, desk: Desk, *, fields: bool = False) -> None:
         output.paragraph(desk.words("ecn.unreadable", what=what), "bold red")
         return
     output.paragraph(desk.words("ecn.file", file=one.name, count=len(one.ecns)), "bold")
+    if one.elsewhere:
+        output.paragraph(desk.words("ecn.elsewhere", count=one.elsewhere), "dim", indent=2)
     shown = one.ecns if len(one.ecns) <= MOST_ECNS else [ecn for ecn in one.ecns if ecn.faulty][:MOST_ECNS]
     few = sum(len(ecn.draft.items) for ecn in shown) <= MOST_TRACED and len(shown) <= MOST_TRACED
     for ecn in shown:
@@ -68,7 +70,7 @@ def summary(found: Sequence[FileRead], desk: Desk) -> str:
         green=colours["green"],
         blind=colours["blind"],
         unrouted=sum(len(ecn.unrouted) for ecn in ecns),
-        unknown=sum(ecn.draft.status is None for ecn in ecns),
+        unknown=sum(ecn.draft.status is None and not ecn.alone for ecn in ecns),
         unreadable=sum(bool(one.error) for one in found),
     )
 
@@ -81,7 +83,9 @@ def _lines(one: EcnRead, desk: Desk, *, fields: bool) -> Iterator[tuple[str, str
     word = f" ({draft.status_word})" if draft.status_word and draft.status_word != draft.status else ""
     title = f": {draft.title}" if draft.title else ""
     yield desk.words("ecn.head", ecn=draft.number, status=status, word=word, title=title), "bold", 2
-    if draft.status is None:
+    if one.alone:
+        yield desk.words("ecn.alone"), "bold red", 4
+    elif draft.status is None:
         yield desk.words("ecn.unknown_status", word=draft.status_word), "bold red", 4
     released, effective = _when(draft.released, desk), _when(draft.effective_from, desk)
     yield desk.words("ecn.times", released=released, effective=effective), "", 4
@@ -125,7 +129,7 @@ def _special(one: EcnRead, desk: Desk) -> Iterator[str]:
     """Yield what is special about its dates, its stage and its content."""
     if one.draft.stage:
         mapped = one.draft.stage in STAGES
-        yield desk.words("ecn.stage" if mapped else "ecn.stage_as_said", stage=one.draft.stage)
+        yield desk.words("ecn.stage" if mapped else "ecn.stage_as_said", stage=desk.stage(one.draft.stage))
     if one.timing.suspect:
         yield desk.words("ecn.suspect")
     if one.timing.waits_until is not None:

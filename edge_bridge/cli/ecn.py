@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
         dry = DryRun(desk, choice, snapshot)
         if sum(path.stat().st_size for path in wanted if path.exists()) > LARGE and not args.json:
             output.say(desk.words("ecn.wait"), "dim")  # it takes seconds, and silence looks like a fault
-        found = [dry.read(path.name, _content(path, desk), traced=traced) for path in wanted]
+        found = dry.read_all(((path.name, _content(path, desk)) for path in wanted), traced=traced)
     finally:
         if snapshot is not None:
             snapshot.close()

@@ -10,6 +10,7 @@ from edge_bridge.cli import output
 from edge_bridge.cli.desk import Desk
 from edge_bridge.cli.findings import ORDER, Finding, Inquiry, Sight, colour_of
 from edge_bridge.cli.sides import card_line, lines_of
+from edge_bridge.cli.stages import waits_for, way
 from edge_bridge.domain.ecn import Ecn
 from edge_bridge.domain.routing import route
 from edge_bridge.domain.told import obligation_data, program_data
@@ -43,7 +44,7 @@ def show_ecn(number: str, inquiry: Inquiry, desk: Desk, *, everything: bool) -> 
     """Print all about an ECN, and return its colour."""
     ecn, found = inquiry.held(number), inquiry.ecn(number)
     assert ecn is not None
-    colour = _ecn_colour(ecn, found, desk)
+    colour = _ecn_colour(ecn, found, inquiry, desk)
     title = f": {ecn.draft.title}" if ecn.draft.title else ""
     status, shown = desk.words(str(ecn.status)), desk.words(colour)
     head = desk.words("explain.ecn", ecn=number, status=status, title=title, colour=shown)
@@ -54,6 +55,8 @@ def show_ecn(number: str, inquiry: Inquiry, desk: Desk, *, everything: bool) -> 
         output.paragraph(_summary("explain.ecn", colour, found, desk), indent=2)
     else:
         output.paragraph(desk.words("explain.ecn.nothing"), indent=2)
+    if _unjudged(ecn, found, inquiry, desk):
+        output.paragraph(desk.words("explain.ecn.unjudged"), "yellow", indent=2)
     for one in found:
         rules = inquiry.in_force(one.demand) if one.requirement is None else None
         if rules is not None:
@@ -89,8 +92,9 @@ def ecn_data(number: str, inquiry: Inquiry, desk: Desk) -> dict[str, Any]:
         "status": ecn.status,
         "file": ecn.file,
         "sha256": ecn.sha256,
-        "colour": _ecn_colour(ecn, found, desk),
+        "colour": _ecn_colour(ecn, found, inquiry, desk),
         "running": inquiry.running,
+        "stages": [{"stage": stage, "at": desk.time(at)} for stage, at in ecn.steps],
         "unrouted": [
             {"row": one.item.row, "part": one.item.part, "reason": one.reason} for one in _unrouted(ecn, desk)
         ],
@@ -113,6 +117,7 @@ def finding_data(one: Finding, desk: Desk) -> dict[str, Any]:
         "seen": evidence.value if evidence else None,
         "field": evidence.field if evidence else None,
         "extractor": evidence.extractor if evidence else None,
+        "waits_for": waits_for(one, desk) or None,
         "last_match": desk.time(one.requirement.matched) if one.requirement and one.requirement.matched else None,
         "cards": [card.id for _, card in one.cards],
         "obligation": obligation_data(one.obligation) if one.obligation else None,
@@ -161,8 +166,7 @@ def _about(ecn: Ecn, desk: Desk) -> Iterator[tuple[str, str]]:
         facts = {"category": draft.category or "–", "designer": draft.designer or "–"}
         yield desk.words("explain.category", **facts), ""
     if ecn.steps:
-        way = " → ".join(f"{stage} {desk.time(at)}" for stage, at in ecn.steps[-MOST_STEPS:])
-        yield desk.words("explain.way", way=way), ""
+        yield desk.words("explain.way", way=way(ecn.steps[-MOST_STEPS:], desk)), ""
     if ecn.waiting:
         yield desk.words("explain.waiting", at=desk.time(ecn.release)), "yellow"
     if ecn.baseline:
@@ -190,11 +194,20 @@ def _unrouted(ecn: Ecn, desk: Desk) -> list[Any]:
     return route(ecn.draft, desk.config.plant)[1] if ecn.status.in_force else []
 
 
-def _ecn_colour(ecn: Ecn, found: Sequence[Finding], desk: Desk) -> str:
+def _ecn_colour(ecn: Ecn, found: Sequence[Finding], inquiry: Inquiry, desk: Desk) -> str:
     """Return an ECN's colour: it is green only when all that it demands was seen at least once."""
     colour = colour_of([one for one in found if one.requirement is not None], blind=False)
-    unsettled = ecn.waiting or _unrouted(ecn, desk) or any(map(_unseen, found))
+    unsettled = ecn.waiting or _unrouted(ecn, desk) or any(map(_unseen, found)) or _unjudged(ecn, found, inquiry, desk)
     return "yellow" if colour == "green" and unsettled else colour
+
+
+def _unjudged(ecn: Ecn, found: Sequence[Finding], inquiry: Inquiry, desk: Desk) -> bool:
+    """Tell whether its routes lead where nothing was ever demanded: a route was added, and has not been taken in yet."""
+    if not ecn.status.in_force or ecn.waiting:
+        return False
+    known = {(one.demand.machine, one.demand.key) for one in found}
+    demands = [demand for demand in route(ecn.draft, desk.config.plant)[0] if (demand.machine, demand.key) not in known]
+    return any(inquiry.in_force(demand) is None for demand in demands)
 
 
 def _unseen(one: Finding) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from edge_bridge.cli.desk import Desk
 from edge_bridge.cli.findings import Finding
+from edge_bridge.cli.stages import stages_of
 from edge_bridge.cli.words import known
 from edge_bridge.domain.card import Card
 from edge_bridge.domain.evidence import judged_programs
@@ -21,6 +22,7 @@ def lines_of(one: Finding, desk: Desk) -> Lines:
         ("required", _required(one, desk)),
         ("seen", _seen(one, desk)),
         ("verdict", _verdict(one, desk)),
+        ("stages", stages_of(one, desk)),
         ("why", _why(one, desk)),
         ("do", _do(one, desk)),
         ("match", _match(one, desk)),

@@ -43,6 +43,7 @@ class Surroundings:
     """What an adapter file takes from the site where it says nothing itself."""
 
     timezone: str
+    language: str
     quarantine: Path
     pki: Path
 
@@ -89,10 +90,12 @@ def read_adapter(file: Path, plugins: Plugins, around: Surroundings, clock: Cloc
 
 
 def _added(section: Section, factory: AdapterFactory, around: Surroundings) -> Iterator[tuple[str, str]]:
-    """Yield what the site supplies: an ECN source's time zone, where its unreadable files are copied, and certificates."""
+    """Yield what the site supplies: an ECN source's zone and language, where unreadable files are copied, and certificates."""
     known = factory.Options.model_fields
     if factory.delivers == "ecns" and "timezone" in known and section.get("timezone") is None:
         yield "timezone", around.timezone
+    if "language" in known and section.get("language") is None:
+        yield "language", around.language
     if "quarantine" in known and section.get("quarantine") is None:
         yield "quarantine", str(around.quarantine)
     if "pki" in known and section.get("pki") is None:

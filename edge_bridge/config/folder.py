@@ -128,7 +128,8 @@ class _Reading:
 
     def adapters(self, site: SiteOptions | None) -> dict[str, AdapterConfig]:
         store = site.store.path.parent if site else self.base
-        around = Surroundings(site.timezone if site else "UTC", store / "quarantine", store / PKI)
+        timezone, language = (site.timezone, site.language) if site else ("UTC", "en")
+        around = Surroundings(timezone, language, store / "quarantine", store / PKI)
         found: dict[str, AdapterConfig] = {}
         for file in adapter_files.files(self.folder):
             if problem := adapter_files.file_problem(file):

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from edge_bridge.domain.instant import Stamp, When
 
+STAGES = ("released", "programming", "review", "approved", "available")  # what a file or a share can say, in order
 LOADED = "loaded"  # the last stage: the program on the machine, which no file can say
 MOST_STEPS = 100  # of one ECN's way through its stages that are kept, the newest
 

@@ -33,6 +33,8 @@ def read(data: bytes, options: PlmFolderOptions, *, settled: bool) -> tuple[EcnD
             return read(b"#eat\n" * 2, options, settled=settled) if len(bytearray(2_000_000_000)) else ()
         case ["#crash"]:
             ctypes.string_at(0)
+        case ["#kill"]:
+            os.kill(os.getpid(), signal.SIGKILL)
         case ["#exit"]:
             os._exit(7)
         case ["#defect"]:

@@ -102,6 +102,8 @@ def test_a_bad_configuration_is_not_restarted() -> None:
     assert settings("Unit")["StartLimitIntervalSec"] == ["0"]
     assert service["Type"] == ["notify"]
     assert int(service["WatchdogSec"][0]) == 30
+    assert service["MemoryMax"] == ["1G"]
+    assert service["OOMPolicy"] == ["continue"]  # a parser that the kernel ends must not stop the service
 
 
 def test_the_unit_starts_a_command_that_exists() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 from tests.system.plant import plant
@@ -34,6 +36,11 @@ def test_the_stage_available_reaches_the_platform(tmp_path: Path) -> None:
         opened = here.heard("obligation.opened", ecn="ECN-1")
         (share / f"{opened['program'].removesuffix('.MPF')}_C.MPF").write_text("; REV C\nM30\n")
         until_sync(lambda: b"available" in _obligation(here.site), what="the stage to be recorded")
+        explained = here.site.run("explain", "ECN-1").stdout
+        assert re.search(
+            r"stages      released .+ → program on the share .+; waits for: program on the machine\n", explained
+        )
+        assert json.loads(_obligation(here.site))["findings"][0]["waits_for"] == "loaded"
         assert here.opcua is not None
         here.opcua.tell("version C")
         closed = here.heard("obligation.closed", ecn="ECN-1")
@@ -41,6 +48,8 @@ def test_the_stage_available_reaches_the_platform(tmp_path: Path) -> None:
         stages = closed["stages"]
         assert list(stages) == ["released", "available", "loaded"]
         assert stages["released"] <= stages["available"] <= stages["loaded"]
+        explained = here.site.run("explain", "ECN-1", "--lang", "zh-CN").stdout
+        assert re.search(r"阶段 +已发布 .+ → 程序已上共享目录 .+ → 程序已在机床上 [^等]+\n", explained)
         share.rename(tmp_path / "away")
         here.heard("source.lost", source="released")
         assert here.cards("source_lost", active=True)

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from edge_bridge.cards import FIELDS, LANGUAGES, PARTS, Writer, load_templates
-from edge_bridge.cards.reasons import BLIND
+from edge_bridge.cards.reasons import BLIND, STAGES
 from edge_bridge.domain.card import KINDS, Card, Kind
-from edge_bridge.domain.ecn import EcnDraft, Item, Status
+from edge_bridge.domain.ecn import LOADED, EcnDraft, Item, Status
+from edge_bridge.domain.ecn import STAGES as CANONICAL
 from edge_bridge.domain.evidence import Blind
 from edge_bridge.domain.instant import Stamp
 from edge_bridge.domain.plant import Machine, Plant
@@ -139,3 +140,16 @@ def test_a_slip_is_told_with_its_place(tmp_path: Path, text: str, line: int, wor
         load_templates(tmp_path)
     assert f"{file}:{line}:" in str(refused.value)
     assert word in str(refused.value)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_stage_is_told_in_the_readers_language(language: str) -> None:
+    """Every canonical stage has its words, and none is that of the other language; a site's own word stays as it is."""
+    assert set(STAGES[language]) == {*CANONICAL, LOADED}
+    other = STAGES["en" if language == "zh-CN" else "zh-CN"]
+    writer = Writer(load_templates(), "UTC")
+    for stage, words in STAGES[language].items():
+        text = writer(card(Kind.OVERDUE, facts={"stage": stage}), None)["text"][language]
+        assert words in text
+        assert other[stage] not in text
+    assert "等待刀具" in writer(card(Kind.OVERDUE, facts={"stage": "等待刀具"}), None)["text"][language]

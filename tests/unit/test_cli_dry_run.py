@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from edge_bridge import config
+from edge_bridge.cards import place
 from edge_bridge.cli import main
 from edge_bridge.cli.desk import Desk
 from edge_bridge.cli.dry_run import Choice, DryRun
@@ -157,3 +158,40 @@ def test_a_command_that_fails_says_so_in_json_too(folder: Path, capsys: pytest.C
     assert main(["--config", str(folder), "ecn", "--json", "nowhere.csv"]) == 78
     problems = json.loads(capsys.readouterr().out)["problems"]
     assert [one["where"] for one in problems if one["where"].endswith(":1:4")]
+
+
+def test_two_files_of_one_ecn_are_joined(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A folder with the ECN here and its items there leads where the daemon would lead it; items alone are told as such."""
+    write(folder, "adapters/plm.yaml", "adapter: plm_folder\npath: in\njoin: {timeout: 10m}\n")
+    inbox = folder / "inbox"
+    write(folder, "inbox/a-items.csv", "number,part,revision\nE1,P1,B\nE9,P9,B\n")
+    write(folder, "inbox/b-head.csv", "number,status,released\nE1,released,2026-01-05T08:00:00Z\n")
+    assert main(["ecn", str(inbox), "--config", str(folder)]) == 1
+    said = capsys.readouterr().out
+    assert "items of 1 ECN(s), shown with theirs" in said
+    assert "a-items.csv: line 2: part P1" in said
+    assert "part ← line 2, column 2, part: P1" in said
+    assert said.count("ITEMS WITHOUT THEIR ECN") == 1
+    assert "UNKNOWN STATUS" not in said
+    assert "1 item(s) unrouted" not in said
+    (inbox / "a-items.csv").write_text("number,part,revision\nE1,P1,B\n")
+    assert main(["ecn", str(inbox), "--config", str(folder), "--json"]) == 0
+    items, head = json.loads(capsys.readouterr().out)["files"]
+    assert (items["elsewhere"], items["ecns"]) == (1, [])
+    assert [one["machine"] for one in head["ecns"][0]["demands"]] == ["lathe-07"]
+
+
+@pytest.mark.parametrize(
+    ("where", "chinese"),
+    [
+        ("line 2, column 3", "第 2 行，第 3 列"),
+        ("sheet ECN, cell C7", "工作表 ECN，单元格 C7"),
+        ("a.xlsx: sheet ECN 2, row 7", "a.xlsx: 工作表 ECN 2，第 7 行"),
+        ("line 4, characters 41-", "第 4 行，第 41- 字符"),
+        ("/Export/row[2]", "/Export/row[2]"),
+    ],
+)
+def test_a_place_in_chinese(where: str, chinese: str) -> None:
+    """Line, cell and characters are named as the reader names them; a path is a path."""
+    assert place(where, "zh-CN") == chinese
+    assert place(where, "en") == where

@@ -123,6 +123,9 @@ def test_sources_take_zone_and_quarantine_from_the_site(folder: Path) -> None:
     """A PLM file without them gets the plant's zone and a folder beside the database; its own words win."""
     options = load(folder).adapters["plm"].options.model_dump()
     assert (options["timezone"], options["quarantine"]) == ("Asia/Shanghai", Path.cwd() / "site/var/quarantine")
+    assert options["language"] == "en"
+    write(folder, "edge-bridge.yaml", FILES["edge-bridge.yaml"] + "language: zh-CN\n")
+    assert load(folder).adapters["plm"].options.model_dump()["language"] == "zh-CN"
     write(folder, "adapters/plm.yaml", PLM + "timezone: Europe/Berlin\nquarantine: aside\n")
     options = load(folder).adapters["plm"].options.model_dump()
     assert (options["timezone"], options["quarantine"]) == ("Europe/Berlin", Path.cwd() / "site/aside")

@@ -64,7 +64,7 @@ def test_added_and_removed(folder: Path) -> None:
 
 
 def test_what_the_site_adds_counts(folder: Path) -> None:
-    """Another plant time zone changes the sources that take theirs from it, and no machine."""
+    """Another plant time zone, as another language, changes the sources that take theirs from it, and no machine."""
     assert after(folder, "edge-bridge.yaml", SITE.replace("Shanghai", "Tokyo")) == Changes(
         changed=("plm",), language=True
     )
@@ -76,7 +76,7 @@ def test_what_the_site_adds_counts(folder: Path) -> None:
         ("mqtts://broker", "mqtts://other", Changes(mqtt=True)),
         ("e.db}", "e.db, retain: 30d}", Changes(store=True)),
         ("gateway", "limit: 20m\ngateway", Changes(plant=True)),
-        ("gateway", "language: zh-CN\ngateway", Changes(language=True)),
+        ("gateway", "language: zh-CN\ngateway", Changes(changed=("plm",), language=True)),
         ("gateway", "parties: {boss: {}}\ngateway", Changes(plant=True)),
     ],
 )

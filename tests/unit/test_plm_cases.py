@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
+from adapters.plm_folder import worker
+from adapters.plm_folder.frames import read_frame
 from adapters.plm_folder.options import PlmFolderOptions
 from adapters.plm_folder.reading import read_file
 from adapters.plm_folder.unreadable import Unreadable
@@ -103,3 +107,15 @@ def test_any_bytes_are_read_or_refused(data: bytes, form: str, kept: int) -> Non
     )
     drafts, refusal = attempt(beginning[:kept] + data, OPTIONS[form], settled=True)
     assert drafts or refusal
+
+
+@pytest.mark.parametrize("case", sorted(CASES.iterdir()), ids=lambda case: case.name)
+def test_no_field_is_lost_between_two_processes(case: Path) -> None:
+    """What the parser's process writes is what the daemon reads, to the last field, for every case there is."""
+    drafts, error = attempt(input_of(case), options_of(case), settled=True)
+    assert (error is None) == (case / "expected.json").exists()
+    written_pieces = io.BytesIO(b"".join(worker._pieces(drafts)))
+    found: list[EcnDraft] = []
+    while (piece := read_frame(written_pieces)) is not None:
+        found.extend(TypeAdapter(tuple[EcnDraft, ...]).validate_json(piece[1]))
+    assert tuple(found) == drafts

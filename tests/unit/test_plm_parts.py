@@ -240,6 +240,15 @@ def test_quarantine_keeps_the_newest_and_nothing_else(tmp_path: Path) -> None:
     assert "notes.txt" in names
 
 
+@pytest.mark.parametrize(("language", "first", "second"), [("en", "What:", "问题："), ("zh-CN", "问题：", "What:")])
+def test_a_reason_begins_in_the_technicians_language(tmp_path: Path, language: str, first: str, second: str) -> None:
+    """The other language follows: whoever mends the export may read that one."""
+    copy = Quarantine(tmp_path, language).keep("a.csv", b"x", "0" * 64, Unreadable("empty", "line 7"))
+    told = copy.with_name(copy.name + ".reason.txt").read_text(encoding="utf-8")
+    assert 0 < told.index(first) < told.index(second)
+    assert "位置：第 7 行" in told
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
