@@ -79,7 +79,7 @@ class _Run:
 
     async def measure(self) -> tuple[float, float]:
         """Return the seconds until everything was committed, and the longest pause of the loop meanwhile."""
-        adapter = PlmFolderAdapter("plm", {"adapter": "plm_folder", "path": self._folder / "plm"}, self._clock)
+        adapter = PlmFolderAdapter("plm", {"adapter": "plm_folder", "path": str(self._folder / "plm")}, self._clock)
         running = [asyncio.create_task(self._pipeline.run()), asyncio.create_task(self._follow(adapter))]
         await self._scanned.wait()
         for machine in self._pipeline.ledger.books.plant.machines:
@@ -90,7 +90,10 @@ class _Run:
         running.append(asyncio.create_task(loop_watch.run()))
         await asyncio.to_thread(self._write, text)
         closed = time.perf_counter()
-        await self._done.wait()
+        done = asyncio.create_task(self._done.wait())
+        await asyncio.wait({done, *running}, return_when=asyncio.FIRST_COMPLETED)
+        for ended in (task for task in running if task.done()):
+            ended.result()  # raises what it met: nothing would be measured
         took = time.perf_counter() - closed
         for task in running:
             task.cancel()
