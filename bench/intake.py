@@ -44,8 +44,9 @@ async def _intake(name: str, routes: tuple[Route, ...]) -> list[Figure]:
             run = _Run(folder, store, routes)
             before = time.process_time()
             took, pause = await run.measure()
-            spent = time.process_time() - before
-            written = (folder / "edge-bridge.db").stat().st_size / 1e6
+        # closed: what was answered before it was done counts too
+        spent = time.process_time() - before
+        written = (folder / "edge-bridge.db").stat().st_size / 1e6
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
     wanted = ITEMS * MACHINES
     return [
@@ -79,7 +80,7 @@ class _Run:
 
     async def measure(self) -> tuple[float, float]:
         """Return the seconds until everything was committed, and the longest pause of the loop meanwhile."""
-        adapter = PlmFolderAdapter("plm", {"adapter": "plm_folder", "path": self._folder / "plm"}, self._clock)
+        adapter = PlmFolderAdapter("plm", {"adapter": "plm_folder", "path": str(self._folder / "plm")}, self._clock)
         running = [asyncio.create_task(self._pipeline.run()), asyncio.create_task(self._follow(adapter))]
         await self._scanned.wait()
         for machine in self._pipeline.ledger.books.plant.machines:
@@ -90,7 +91,10 @@ class _Run:
         running.append(asyncio.create_task(loop_watch.run()))
         await asyncio.to_thread(self._write, text)
         closed = time.perf_counter()
-        await self._done.wait()
+        done = asyncio.create_task(self._done.wait())
+        await asyncio.wait({done, *running}, return_when=asyncio.FIRST_COMPLETED)
+        for ended in (task for task in running if task.done()):
+            ended.result()  # raises what it met: nothing would be measured
         took = time.perf_counter() - closed
         for task in running:
             task.cancel()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
+from functools import cache
 from typing import Any
 
 from pydantic_core import PydanticSerializationError, to_json
@@ -21,11 +21,13 @@ def source_urn(site: str, gateway: str, epoch: str) -> str:
     return f"urn:edge-bridge:{site}:{gateway}:{epoch}"
 
 
+@cache
 def event_type(name: EventType) -> str:
     """Return the CloudEvents type of an event name."""
     return f"edge-bridge.{name}.v{MAJOR}"
 
 
+@cache
 def schema_urn(name: EventType) -> str:
     """Return the `dataschema` of an event name: the `$id` of its JSON Schema."""
     return f"urn:edge-bridge:schema:{name}:v{MAJOR}"
@@ -66,10 +68,12 @@ def seal(event: Event, *, source: str, sequence: int, recorded: Milliseconds) ->
 
 def _json(envelope: dict[str, Any]) -> bytes:
     """Return compact JSON, by the quick way where it can say it: one ECN may make 100 000 events."""
-    with suppress(PydanticSerializationError):
+    try:
         quick = to_json(envelope)
-        if b"NaN" not in quick and b"Infinity" not in quick:
-            return quick
+    except PydanticSerializationError:
+        quick = b"NaN"  # it has no word for something: the slow way finds out what
+    if b"NaN" not in quick and b"Infinity" not in quick:
+        return quick
     text = json.dumps(envelope, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     # A half surrogate from a badly encoded file has no UTF-8: it becomes "?", for one bad name must not hold up the rest.
     return text.encode("utf-8", "replace")

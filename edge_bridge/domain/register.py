@@ -54,8 +54,13 @@ class Register:
 
     def head(self, key: str) -> tuple[Ecn, Demand] | None:
         """Return what is in force: explicit supersedes first, then release, then arrival, then number."""
-        if len(self._demands.get(key, ())) < 2:  # by far the most
-            return next((pair for pair in self._on(key) if pair[0].status.in_force and not pair[0].waiting), None)
+        demands = self._demands.get(key)
+        if not demands:
+            return None
+        if len(demands) == 1:  # by far the most, and one ECN may ask for 100 000
+            [(number, demand)] = demands.items()
+            ecn = self._books.state.ecn[number]
+            return (ecn, demand) if ecn.status.in_force and not ecn.waiting else None
         held = [(ecn, d) for ecn, d in self._on(key) if ecn.status.in_force and not ecn.waiting]
         overruled = {number for ecn, _ in held for number in ecn.draft.supersedes if number != ecn.number}
         standing = [pair for pair in held if pair[0].number not in overruled] or held

@@ -76,7 +76,7 @@ def append(connection: apsw.Connection, rows: Sequence[SealedEvent]) -> None:
     connection.executemany(
         "INSERT INTO event (sequence, id, type, origin, subject, time, recorded, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         # str(): an enum's member would be bound by its type's rules, not as its text
-        [(r.sequence, r.id, str(r.type), r.origin, r.subject, r.time, r.recorded, r.body) for r in rows],
+        ((r.sequence, r.id, str(r.type), r.origin, r.subject, r.time, r.recorded, r.body) for r in rows),
     )
 
 

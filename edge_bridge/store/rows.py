@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import apsw
@@ -87,12 +87,11 @@ class Codec:
             raise StoreError(f"the store was not told of rows of kind {kind!r}", "name its type when opening the store")
         return self._adapters[kind]
 
-    def _bindings(self, kind: str, rows: Iterable[tuple[str, Any]]) -> list[tuple[str | bool, ...]]:
+    def _bindings(self, kind: str, rows: Iterable[tuple[str, Any]]) -> Iterator[tuple[str | bool, ...]]:
+        """Yield what each row binds, one at a time: the JSON of 100 000 rows is never in memory together."""
         computed = COMPUTED.get(kind, ())
-        return [
-            (key, self.encode(kind, key, row), *(bool(getattr(row, column)) for column in computed))
-            for key, row in rows
-        ]
+        for key, row in rows:
+            yield key, self.encode(kind, key, row), *[bool(getattr(row, column)) for column in computed]
 
 
 def check_kind(kind: str) -> None:

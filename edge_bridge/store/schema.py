@@ -18,6 +18,7 @@ MIGRATIONS: Sequence[str] = (  # SQL from version n+1 to n+2; schema.sql is alwa
     "CREATE TABLE available (key TEXT PRIMARY KEY, doc TEXT NOT NULL) STRICT;",
 )
 BUSY_TIMEOUT_MS = 5000
+CACHE_KIB, LARGE_CACHE_KIB = -8000, -64_000  # negative: SQLite's way to say KiB instead of pages
 
 MetaValue = str | int
 
@@ -37,7 +38,7 @@ def connect(path: Path, *, vfs: str | None = None) -> apsw.Connection:
         connection.pragma("journal_mode", "WAL")
         connection.pragma("synchronous", "FULL")
         connection.pragma("foreign_keys", True)
-        connection.pragma("cache_size", -8000)  # KiB
+        connection.pragma("cache_size", CACHE_KIB)
         connection.pragma("temp_store", "MEMORY")
         connection.pragma("journal_size_limit", 16 * 1024 * 1024)  # what a burst leaves of the WAL
     except apsw.Error:
@@ -130,6 +131,17 @@ def without_sync(connection: apsw.Connection) -> Iterator[None]:
         yield
     finally:
         connection.pragma("synchronous", "FULL")
+
+
+@contextmanager
+def larger_cache(connection: apsw.Connection) -> Iterator[None]:
+    """Keep the pages of a large transaction in memory: with random keys, each would be written and read many times."""
+    connection.pragma("cache_size", LARGE_CACHE_KIB)
+    try:
+        yield
+    finally:
+        connection.pragma("cache_size", CACHE_KIB)
+        connection.release_memory()
 
 
 def read_meta(connection: apsw.Connection) -> dict[str, MetaValue]:

@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, Self, TypeVar, TypeVarTuple
 
@@ -26,6 +26,7 @@ from edge_bridge.store.wal import Wal
 
 Result = TypeVar("Result")
 Arguments = TypeVarTuple("Arguments")
+MANY_EVENTS = 10_000  # in one transaction: a large ECN
 
 
 class Store:
@@ -110,9 +111,14 @@ class Store:
             outbox.check_order(events, self._last_sequence)
             if not events and not any(changes.values()):
                 return
-            self._transact(lambda: self._write(changes, events))
-            self._last_sequence += len(events)
-            self._wal.checkpoint_if_due()
+            with schema.larger_cache(self._writer) if len(events) >= MANY_EVENTS else nullcontext():
+                self._transact(lambda: self._write(changes, events))
+                self._last_sequence += len(events)
+            if len(events) >= MANY_EVENTS:  # it is safe in the log: whoever waits is answered before that is moved
+                with suppress(RuntimeError):  # it is being closed, which moves everything
+                    self._thread.submit(self._checkpoint)
+            else:
+                self._wal.checkpoint_if_due()
 
     async def run(self, function: Callable[[*Arguments], Result], *args: *Arguments) -> Result:
         """Return what the function returns when called on the thread that writes, in order of asking.
@@ -190,6 +196,10 @@ class Store:
             self._wal.start_over()
             with schema.transaction(self._writer):
                 return work()
+
+    def _checkpoint(self) -> None:
+        with self._writing:
+            self._wal.checkpoint_if_due()
 
     def _mark_sent(self, upto: int) -> None:
         with self._writing, self._faults():

@@ -17,6 +17,7 @@ import pytest
 from edge_bridge.domain.instant import Stamp
 from edge_bridge.errors import StoreError
 from edge_bridge.store import Snapshot, Store, schema, wal
+from edge_bridge.store.store import MANY_EVENTS
 from tests.integration.store_samples import (
     KINDS,
     TODAY,
@@ -297,6 +298,31 @@ async def test_the_log_stays_bounded_with_readers_around(tmp_path: Path) -> None
         for n in range(2200, 3400, 10):
             store.commit({}, events(n + 1, n + 10, body=body))
         assert log.stat().st_size <= 16 * 1024 * 1024
+
+
+async def test_a_large_commit_is_answered_before_the_log_is_moved(tmp_path: Path) -> None:
+    """It is safe in the log; moving it comes next on the thread that writes, and the larger cache is given back."""
+    path = tmp_path / "store.db"
+    log = path.with_name("store.db-wal")
+    with open_store(path) as store:
+        store.commit({"obligation": {"o1": DUTY}}, events(1, MANY_EVENTS, body=bytes(2000)))
+        assert store.last_sequence == MANY_EVENTS
+        assert len(store.rows(0, MANY_EVENTS)) == MANY_EVENTS
+        assert await store.run(lambda: log.stat().st_size) < 4096, "what is asked for next finds the log moved"
+        assert store._writer.pragma("cache_size") == schema.CACHE_KIB
+        store.commit({}, events(MANY_EVENTS + 1, MANY_EVENTS + 1))
+    with open_store(path) as again:
+        assert again.last_sequence == MANY_EVENTS + 1
+
+
+def test_a_large_commit_that_is_refused_changes_nothing(tmp_path: Path) -> None:
+    """Neither rows, nor events, nor the size of the cache."""
+    with open_store(tmp_path / "store.db") as store:
+        wrong = [*events(1, MANY_EVENTS), *events(MANY_EVENTS + 2, MANY_EVENTS + 2)]
+        with pytest.raises(StoreError, match="is next"):
+            store.commit({"obligation": {"o1": DUTY}}, wrong)
+        assert (store.last_sequence, store.load("obligation"), store.rows(0, 1)) == (0, {}, [])
+        assert store._writer.pragma("cache_size") == schema.CACHE_KIB
 
 
 async def test_old_sent_events_are_deleted_in_slices(tmp_path: Path) -> None:
