@@ -93,7 +93,7 @@ def test_power_loss_takes_no_acknowledged_commit(tmp_path: Path) -> None:
 def test_the_harness_sees_commits_that_were_not_synced(tmp_path: Path) -> None:
     """With synchronous=NORMAL the same harness finds lost commits: it can fail."""
     broken = [found for seed in range(40) if (found := crash(tmp_path, seed, relaxed=True))]
-    assert len(broken) > 20
+    assert len(broken) > 10  # the seeds whose crash point lies before the first commit lose nothing
     assert all("acknowledged" in found for found in broken)  # lost, never damaged
 
 
