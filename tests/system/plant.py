@@ -145,9 +145,9 @@ def plant(
         prepare(site)
         process = DaemonProcess(site, env)
         built = Plant(site, broker, control, plc, platform, process)
-        if start:
-            process.start()
         try:
+            if start:
+                process.start()
             yield built
         finally:
             process.kill()

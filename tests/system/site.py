@@ -176,8 +176,8 @@ class Site:
     def daemon(self, *, env: Mapping[str, str] | None = None) -> Iterator[DaemonProcess]:
         """Run the daemon while the context is open; it is up on entry, and gone afterwards."""
         process = DaemonProcess(self, env)
-        process.start()
         try:
+            process.start()
             yield process
         finally:
             process.kill()
@@ -205,7 +205,7 @@ class DaemonProcess:
             self._child = subprocess.Popen(
                 command, cwd=self.site.folder, env=_environment(self._env), stdout=log, stderr=log
             )
-        until_sync(self._up, within=20, what="the daemon to answer")
+        until_sync(self._up, within=40, what="the daemon to answer")
 
     def stop(self) -> int:
         """Stop it as systemd does, and return its exit code."""
