@@ -15,6 +15,7 @@ from asyncua.common.callback import CallbackType
 from asyncua.common.utils import ServiceError
 from asyncua.server.binary_server_asyncio import BinaryServer
 from asyncua.server.server import Server
+from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.status_codes import StatusCodes
 
@@ -184,7 +185,12 @@ class SimulatedServer:
         if field not in self._nodes:
             raise CommandError(f"unknown node {field!r}; known: {', '.join(self._nodes)}")
         self._forced.add(field)
-        await self._server.iserver.write_attribute_value(self._nodes[field], value)
+        node, space = self._nodes[field], self._server.iserver.aspace
+        written = await space.write_attribute_value(node, AttributeIds.Value, value)
+        if written.value == StatusCodes.BadTypeMismatch:  # asyncua keeps to its own model; a control need not
+            space.set_attribute_value_callback(node, AttributeIds.Value, lambda _node, _attribute: value)
+        elif not written.is_good():
+            raise CommandError(f"{field}: {written.name}")
 
     async def _set(self, words: str) -> None:
         """`set NODE KIND:VALUE`: whatever a control might say, whether its model knows it or not."""

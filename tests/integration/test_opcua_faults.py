@@ -158,3 +158,31 @@ async def test_the_simulated_control_ends_cleanly(controls: dict[str, OpcUaServe
     """When its commands end; on SIGTERM, the one that outlives the tests does."""
     assert controls["left alone"].endpoint
     assert controls["left alone"].hang_up() == 0
+
+
+@pytest.mark.parametrize(
+    ("said", "program", "fault"),
+    [
+        ("array:A,B", None, "is an array of 2: name one element of it"),
+        ("int:4711", "4711", ""),
+        ("bool:true", "true", ""),
+        ("text:", None, ""),
+        ("text:\\0\\0", None, ""),
+        ("text:P1\\0rest", "P1", ""),
+        ("null:", None, ""),
+        ("float:nan", None, "is nan: a finite number was expected"),
+    ],
+)
+async def test_a_program_name_of_another_type(
+    controls: dict[str, OpcUaServer], said: str, program: str | None, fault: str
+) -> None:
+    """Read off a real server: what can be a name is one, what cannot costs its own field, in one sentence."""
+    controls["steady"].tell(f"set main_program {said}")
+    try:
+        async with adapter(controls["steady"].endpoint, timeout="5s").connect() as readings:
+            read = await anext(readings)
+    finally:
+        controls["steady"].tell("good main_program")
+    assert read.main_program == program
+    assert [one.error for one in read.faults if one.field == "main_program"] == ([fault] if fault else [])
+    assert read.active_program is not None
