@@ -74,6 +74,11 @@ def problems(looked: Looked, judged: Judgement | None, desk: Desk) -> list[str]:
         found.append(str(looked.error))
         if looked.held is not None:
             found.append(desk.words("probe.held_meanwhile", age=desk.since(looked.held["seen"])))
+    if (share := looked.share) is not None:
+        if not share.programs and share.whole:
+            found.append(desk.words("probe.share.empty"))
+        elif share.without:
+            found.append(desk.words("probe.share.without", count=share.without))
     if judged is None or judged.reading is None:
         return found
     faults = judged.reading.faults

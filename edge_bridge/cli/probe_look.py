@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from edge_bridge.cli.chosen import single_session
+from edge_bridge.cli.probe_share import ShareLook, look_at_share
 from edge_bridge.cli.probe_source import FolderLook, can_be_listed, look_into
 from edge_bridge.config import AdapterConfig
 from edge_bridge.domain.reading import Reading
@@ -24,7 +25,8 @@ class Looked:
     """What one look brought.
 
     held: the running daemon's line about this machine, when it is connected to it. asked: the daemon's word was taken
-    instead of a session of our own. took: milliseconds by step. folder: of an ECN source whose folder was listed.
+    instead of a session of our own. took: milliseconds by step. folder: of an ECN source whose folder was listed. share:
+    of a share of released programs.
     """
 
     adapter: AdapterConfig
@@ -35,6 +37,7 @@ class Looked:
     held: Mapping[str, Any] | None = None
     asked: bool = False
     folder: FolderLook | None = None
+    share: ShareLook | None = None
 
     @property
     def id(self) -> str:
@@ -82,12 +85,14 @@ async def _look(adapter: AdapterConfig, held: Mapping[str, Any] | None) -> Looke
     async with adapter.adapter.connect() as reports:
         connected = now()
         report = await anext(reports, None) if adapter.delivers == "readings" else None
+        share = await look_at_share(reports) if adapter.delivers == "programs" else None
         read = now()
     took = {"connect": connected - began, "read": read - connected, "close": now() - read}
     reading = report if isinstance(report, Reading) else None
     if reading is None and adapter.delivers == "readings":
         raise AdapterError("the connection ended without a reading", "look at the adapter's README")
-    return Looked(adapter, reading, took={step: round(1000 * s, 1) for step, s in took.items()}, held=held)
+    spent = {step: round(1000 * seconds, 1) for step, seconds in took.items()}
+    return Looked(adapter, reading, took=spent, held=held, share=share)
 
 
 def in_words(failure: Exception, adapter: AdapterConfig) -> EdgeBridgeError:

@@ -12,10 +12,12 @@ from edge_bridge.cli.desk import Desk
 from edge_bridge.cli.explained import HEADS, finding_data, show_findings
 from edge_bridge.cli.probe_judged import Judgement
 from edge_bridge.cli.probe_look import Looked
+from edge_bridge.cli.probe_share import ShareLook
 from edge_bridge.cli.probe_source import FolderLook
 from edge_bridge.cli.probe_version import Answer
 from edge_bridge.cli.words import known
 from edge_bridge.domain.reading import Reading
+from edge_bridge.domain.signal import ProgramFound
 from edge_bridge.domain.told import program_data
 from edge_bridge.domain.version import Extractor
 from edge_bridge.ports import Seen
@@ -32,6 +34,8 @@ def show(looked: Looked, judged: Judgement | None, found: Sequence[str], desk: D
         output.paragraph(desk.words("probe.took", total=milliseconds(looked.total), steps=steps), indent=2)
     if looked.folder is not None and (looked.folder.error is None or looked.folder.files):
         _show_folder(looked.folder, desk)
+    if looked.share is not None and looked.share.programs:
+        _show_share(looked.share, desk)
     if judged is not None and judged.reading is not None:
         _show_values(looked, judged.reading, desk)
         _show_version(judged, desk)
@@ -63,6 +67,26 @@ def _show_folder(folder: FolderLook, desk: Desk) -> None:
     changed = desk.time(folder.changed)
     text = desk.words("probe.newest", file=folder.newest, changed=changed, count=folder.ecns)
     output.paragraph(text, indent=2)
+
+
+def _show_share(share: ShareLook, desk: Desk) -> None:
+    text = "probe.share" if share.whole else "probe.share.partly"
+    output.paragraph(desk.words(text, count=share.programs), indent=2)
+    headings = [desk.words(f"probe.share.{heading}") for heading in ("file", "program", "version")]
+    rows = [(one.file, one.program, _versions(one)) for one in share.shown]
+    output.show(output.table(headings, rows))
+    if (rest := share.programs - len(share.shown)) > 0:
+        output.paragraph(desk.words("probe.share.rest", count=rest), "dim", indent=2)
+
+
+def _versions(one: ProgramFound) -> str:
+    """Return what each extractor says of a program; a digest is told by its beginning."""
+    return (
+        ", ".join(
+            f"{e.value[:12] if e.extractor is Extractor.DIGEST else e.value} ({e.extractor})" for e in one.evidence
+        )
+        or "–"
+    )
 
 
 def _show_values(looked: Looked, reading: Reading, desk: Desk) -> None:
@@ -157,7 +181,18 @@ def as_data(looked: Looked, judged: Judgement | None, found: Sequence[str], desk
         "scheme": judged.scheme if judged is not None else None,
         "register": _register_data(judged, desk),
         "folder": _folder_data(looked.folder, desk),
+        "share": _share_data(looked.share),
     }
+
+
+def _share_data(share: ShareLook | None) -> dict[str, Any] | None:
+    if share is None:
+        return None
+    shown = [
+        {"file": one.file, "program": one.program, "version": {e.extractor: e.value for e in reversed(one.evidence)}}
+        for one in share.shown
+    ]
+    return {"programs": share.programs, "without_version": share.without, "whole": share.whole, "shown": shown}
 
 
 def _answer_data(one: Answer) -> dict[str, Any]:

@@ -145,6 +145,7 @@ async def test_a_subscription_in_an_encrypted_channel(
         assert control.ask("subscriptions") == 1
     await until(lambda: control.ask("sessions") == 0, what="the session to be gone")
     assert control.ask("subscriptions") == 0
+    control.tell("load EL-100_OP10_B.MPF B")  # the others find it as it was
 
 
 async def refused(machine: OpcUaAdapter) -> AdapterError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -333,3 +334,34 @@ def _machine(site: Site) -> dict[str, Any]:
 
 def _source(site: Site) -> dict[str, Any]:
     return next(iter(site.status().get("sources", ())), {})
+
+
+RELEASED = r"""
+adapter: nc_folder
+path: {path}
+program: '^(?P<program>.+?)(?:_[A-Z])?\.MPF$'
+version:
+  - name: '_(?P<version>[A-Z])\.MPF$'
+  - digest: sha256
+"""
+
+
+def test_a_share_of_programs_is_looked_through(site: Site, tmp_path: Path) -> None:
+    """Which programs lie there and under which version; what has none is a finding, and so is a share without programs."""
+    share = tmp_path / "dnc"
+    share.mkdir()
+    site.write("adapters/released.yaml", RELEASED.format(path=share))
+    empty = site.run("probe", "released")
+    assert empty.returncode == 1
+    assert "no file there is a program" in " ".join(empty.stdout.split())
+    (share / "EL-1_OP10_C.MPF").write_text("; REV C\nM30\n")
+    os.utime(share / "EL-1_OP10_C.MPF", (1_700_000_000, 1_700_000_000))
+    there = site.json("probe", "released")
+    assert there["ok"]
+    (only,) = there["share"]["shown"]
+    assert (only["file"], only["program"], only["version"]["name"]) == ("EL-1_OP10_C.MPF", "EL-1_OP10", "C")
+    (share / "4711.MPF").write_text("M30\n")
+    os.utime(share / "4711.MPF", (1_700_000_000, 1_700_000_000))
+    without = site.run("probe", "released", "--lang", "zh-CN")
+    assert without.returncode == 1
+    assert "1 个程序没有版本" in without.stdout
