@@ -59,6 +59,7 @@ class Place:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            preexec_fn=_hears_ctrl_c,
         ) as process:
             try:
                 yield process
@@ -72,6 +73,11 @@ class Place:
     def left(self) -> list[str]:
         """Return what is left of it: processes and files."""
         return [*self.processes(), *map(str, (self.folder / "tmp").iterdir())]
+
+
+def _hears_ctrl_c() -> None:
+    """Be as a program at a terminal is: what a build server runs in the background would ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _processes(mark: str) -> Iterator[tuple[int, str]]:
