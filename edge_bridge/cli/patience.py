@@ -96,18 +96,18 @@ def to_the_end(work: Coroutine[Any, Any, Result], desk: Desk, *, debug: bool = F
 @contextmanager
 def _log_lines(*, debug: bool) -> Iterator[None]:
     """Keep log lines away from what is printed: a person gets the reason as a sentence, a program gets JSON alone."""
-    disabled, configured = logging.root.manager.disable, structlog.is_configured()
+    disabled, kept = logging.root.manager.disable, structlog.get_config() if structlog.is_configured() else None
     if not debug:
         logging.disable(logging.CRITICAL)
-    if not configured:
-        shown: list[structlog.typing.Processor] = [structlog.processors.KeyValueRenderer()] if debug else [_dropped]
-        structlog.configure(processors=shown, logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    shown: list[structlog.typing.Processor] = [structlog.processors.KeyValueRenderer()] if debug else [_dropped]
+    structlog.configure(processors=shown, logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     try:
         yield
     finally:
         logging.disable(disabled)
-        if not configured:
-            structlog.reset_defaults()
+        structlog.reset_defaults()
+        if kept is not None:
+            structlog.configure(**kept)
 
 
 def _dropped(_logger: Any, _method: str, _event: MutableMapping[str, Any]) -> NoReturn:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from rich.cells import cell_len
 
 from tests.integration.modbus_servers import PlcProcess, free_port, plc_process
@@ -192,6 +193,20 @@ def test_whatever_an_adapter_raises_is_a_sentence(machine: Site) -> None:
     assert "of its own" not in done.stdout + done.stderr
     debugged = here(machine, "probe", "shown-01", "--debug")
     assert ("Traceback" in debugged.stderr, "a line of its own" in debugged.stderr) == (True, True)
+
+
+def test_log_lines_go_where_they_belong_whoever_set_them_up_before(machine: Site) -> None:
+    """A program that runs a command inside itself finds its own log settings again."""
+    shown.add(machine, does="crashes")
+    try:
+        structlog.configure(cache_logger_on_first_use=False)
+        before = structlog.get_config()
+        quiet, debugged = here(machine, "probe", "shown-01"), here(machine, "probe", "shown-01", "--debug")
+        assert structlog.get_config() == before
+    finally:
+        structlog.reset_defaults()
+    assert "of its own" not in quiet.stdout + quiet.stderr
+    assert ("of its own" in debugged.stdout, "of its own" in debugged.stderr) == (False, True)
 
 
 @pytest.mark.parametrize(("does", "said"), [("refuses", "it refuses the password →"), ("faulty", "BadNodeIdUnknown")])
