@@ -10,13 +10,12 @@ from typing import Any
 from edge_bridge.cli import output
 from edge_bridge.cli.chosen import announced, chosen, own_session_argument, where
 from edge_bridge.cli.desk import Desk
-from edge_bridge.cli.findings import Inquiry
 from edge_bridge.cli.patience import Patience, to_the_end
-from edge_bridge.cli.probe_judged import Judgement, judgement, problems
+from edge_bridge.cli.probe_judged import judged, problems
 from edge_bridge.cli.probe_look import Looked, is_config, look
 from edge_bridge.cli.probe_view import as_data, show
 from edge_bridge.config import AdapterConfig
-from edge_bridge.errors import ConfigError, StoreError
+from edge_bridge.errors import ConfigError
 
 NAME = "probe"
 HELP = (
@@ -38,12 +37,12 @@ def run(args: argparse.Namespace) -> int:
     looked = to_the_end(_looking(desk, adapter, held, args), desk, debug=args.debug)
     if args.debug and looked.error is not None and looked.error.__cause__ is not None:
         traceback.print_exception(looked.error.__cause__)
-    judged = _judged(looked, desk)
-    found = problems(looked, judged, desk)
+    seen = judged(looked, desk)
+    found = problems(looked, seen, desk)
     if args.json:
-        output.print_json(as_data(looked, judged, found, desk))
+        output.print_json(as_data(looked, seen, found, desk))
     else:
-        show(looked, judged, found, desk)
+        show(looked, seen, found, desk)
     return ConfigError.exit_code if is_config(looked.error) else int(bool(found))
 
 
@@ -52,16 +51,3 @@ async def _looking(
 ) -> Looked:
     async with Patience(desk, desk.words("probe.waiting", where=where(adapter)), silent=args.json):
         return await look(adapter, held, own_session=args.own_session)
-
-
-def _judged(looked: Looked, desk: Desk) -> Judgement | None:
-    """Hold what was seen against the database; None where there is nothing to judge."""
-    if looked.adapter.delivers != "readings" or (looked.reading is None and not looked.asked):
-        return None
-    try:
-        if not desk.has_database():
-            return judgement(looked, None, desk)
-        with desk.database() as snapshot:
-            return judgement(looked, Inquiry(desk.later(), snapshot, looked.reading), desk)
-    except StoreError as error:
-        return judgement(looked, None, desk, error)

@@ -47,9 +47,27 @@ class Judgement:
         return any(one.counts for one in self.answers) or any(compared)
 
     @property
+    def only_unbound(self) -> bool:
+        """Whether a version was read that does not count yet: it may be left over from another program."""
+        return any(one.fits and not one.bound for one in self.answers)
+
+    @property
     def selected(self) -> str | None:
         """The program that is judged, None when none is selected."""
         return next(iter(judged_programs(self.reading, self.machine)), None) if self.reading else None
+
+
+def judged(looked: Looked, desk: Desk) -> Judgement | None:
+    """Hold what was seen against the database; None where there is nothing to judge."""
+    if looked.adapter.delivers != "readings" or (looked.reading is None and not looked.asked):
+        return None
+    try:
+        if not desk.has_database():
+            return judgement(looked, None, desk)
+        with desk.database() as snapshot:
+            return judgement(looked, Inquiry(desk.later(), snapshot, looked.reading), desk)
+    except StoreError as error:
+        return judgement(looked, None, desk, error)
 
 
 def judgement(looked: Looked, inquiry: Inquiry | None, desk: Desk, error: StoreError | None = None) -> Judgement:
@@ -67,7 +85,7 @@ def judgement(looked: Looked, inquiry: Inquiry | None, desk: Desk, error: StoreE
     return Judgement(reading, machine, rule.scheme, found, inquiry, findings, error)
 
 
-def problems(looked: Looked, judged: Judgement | None, desk: Desk) -> list[str]:
+def problems(looked: Looked, seen: Judgement | None, desk: Desk) -> list[str]:
     """Return what somebody should do something about, each as a sentence."""
     found: list[str] = []
     if looked.error is not None:
@@ -79,14 +97,12 @@ def problems(looked: Looked, judged: Judgement | None, desk: Desk) -> list[str]:
             found.append(desk.words("probe.share.empty"))
         elif share.without:
             found.append(desk.words("probe.share.without", count=share.without))
-    if judged is None or judged.reading is None:
+    if seen is None or seen.reading is None:
         return found
-    faults = judged.reading.faults
-    found += [_fault(fault, looked, desk) for fault in faults]
-    unread = any(fault.field == "version" for fault in faults)  # then that is why there is none
-    if judged.selected is not None and not judged.version_known and not unread:
-        found.append(_no_version(judged, desk))
-    if judged.colour == "red":
+    found += [_fault(fault, looked, desk) for fault in seen.reading.faults]
+    if (said := no_version(seen, desk)) is not None:
+        found.append(said)
+    if seen.colour == "red":
         found.append(desk.words("probe.red"))
     return found
 
@@ -99,11 +115,15 @@ def _fault(fault: Fault, looked: Looked, desk: Desk) -> str:
     return f"{said} {desk.words('probe.fault.fix', adapter=looked.id)}"
 
 
-def _no_version(judged: Judgement, desk: Desk) -> str:
-    given = [one for one in judged.answers if one.evidence is not None and one.extractor is not Extractor.DIGEST]
+def no_version(seen: Judgement, desk: Desk) -> str | None:
+    """Say why the selected program has no version that counts, and what to do; None when it has one."""
+    unread = seen.reading is not None and any(fault.field == "version" for fault in seen.reading.faults)
+    if seen.selected is None or seen.version_known or unread:  # what cannot be read is said as a fault
+        return None
+    given = [one for one in seen.answers if one.evidence is not None and one.extractor is not Extractor.DIGEST]
     if not given:
-        return desk.words("probe.no_version", program=judged.selected)
-    if any(one.fits and not one.bound for one in given):
+        return desk.words("probe.no_version", program=seen.selected)
+    if seen.only_unbound:
         return desk.words("probe.unbound")
     value = given[0].evidence.value if given[0].evidence else "–"
-    return desk.words("probe.unfit", value=value, scheme=judged.scheme)
+    return desk.words("probe.unfit", value=value, scheme=seen.scheme)

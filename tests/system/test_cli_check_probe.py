@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,6 +31,12 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     """A site where machines that do as they are told can be added."""
     shown.install(tmp_path / "package", monkeypatch)
     return Site(tmp_path / "site")
+
+
+def lines_of(done: subprocess.CompletedProcess[str]) -> dict[str, str]:
+    """Return what was said about each machine and source."""
+    said = [line for line in done.stdout.splitlines() if line[:5] in ("WRONG", "ok   ")]
+    return {line.split("(")[1].split(")")[0]: line for line in said}
 
 
 def test_all_is_well(site: Site, plc: PlcProcess) -> None:
@@ -60,9 +67,7 @@ def test_what_is_wrong_with_each(site: Site, plc: PlcProcess) -> None:
         shown.add(site, f"shown-0{number}", does=does, more=NAMED)
     done = here(site, "check", "--probe")
     assert done.returncode == 1
-    lines = {
-        line.split("(")[1].split(")")[0]: line for line in done.stdout.splitlines() if line[:5] in ("WRONG", "ok   ")
-    }
+    lines = lines_of(done)
     assert "nothing listens at" in lines["dmu50-01"]
     assert "RuntimeError: two lines → run again with --debug" in lines["shown-00"]
     assert "it refuses the password → correct" in lines["shown-01"]
@@ -70,6 +75,30 @@ def test_what_is_wrong_with_each(site: Site, plc: PlcProcess) -> None:
     assert [name for name, line in lines.items() if line.startswith("ok")] != []
     assert {name for name, line in lines.items() if line.startswith("ok")} == {"shown-03", "lathe-07", "plm"}
     assert "7 looked at, 4 cannot be read as configured" in done.stdout
+
+
+def test_a_version_that_cannot_be_found_is_wrong_and_one_that_will_count_is_not(site: Site) -> None:
+    """A machine that would stay unjudged for ever is not `ok`; the sentence is the one `probe` gives."""
+    site.machines()
+    (site.config / "adapters/dmu50-01.yaml").unlink()
+    (site.config / "adapters/lathe-07.yaml").unlink()
+    site.write("routes.yaml", "[]")
+    shown.add(site, "none", more="version: [{name: '#(?P<version>x)'}]")
+    shown.add(site, "unfit", more="version: [{variable: R90, bound: always}]\nvariable: 7\nscheme: letters")
+    shown.add(site, "later", more="version: [{variable: R90}]\nvariable: A")
+    shown.add(
+        site, "first", more="scheme: letters\nversion: [{name: '-(?P<version>[0-9])_'}, {name: '_(?P<version>[A-Z])'}]"
+    )
+    done = here(site, "check", "--probe")
+    lines = lines_of(done)
+    assert done.returncode == 1
+    assert "WRONG" in lines["none"]
+    assert "PART-7_B is selected, and nothing configured gives its version → add a `version:`" in lines["none"]
+    assert "WRONG" in lines["unfit"]
+    assert "(7) is no version of" in lines["unfit"]
+    assert "ok " in lines["later"]
+    assert "version A, which counts once the program has run" in lines["later"]
+    assert lines["first"].endswith("program PART-7_B.MPF, version B")  # not 7, which answered first and does not fit
 
 
 def test_json(site: Site, plc: PlcProcess) -> None:
