@@ -21,7 +21,6 @@ MOST_ENTRIES = 5_000
 LONGEST: Milliseconds = 120_000
 MOST_CHILDREN = 1_000  # of one node: a folder of programs may hold thousands
 _SHOWN = 120  # characters of a value
-_SERVER = ua.NodeId(ua.Int32(ObjectIds.Server))
 OBJECTS = ua.NodeId(ua.Int32(ObjectIds.ObjectsFolder))
 FILE = ua.NodeId(ua.Int32(ObjectIds.FileType))
 DIRECTORY = ua.NodeId(ua.Int32(ObjectIds.FileDirectoryType))
@@ -56,7 +55,8 @@ class Walk:
             target = plain(reference.NodeId)
             self.told += 1
             yield entry(reference, self.uris, depth, values.get(target))
-            if depth + 1 < levels and target not in self.seen and target != _SERVER:
+            # the standard's own objects (Server, Aliases, …) say nothing of the machine: entered only when asked for
+            if depth + 1 < levels and target not in self.seen and target.NamespaceIndex:
                 async for one in self.below(target, levels, depth + 1):
                     yield one
         if len(found) >= MOST_CHILDREN:
@@ -102,7 +102,7 @@ def entry(reference: ua.ReferenceDescription, uris: Sequence[str], depth: int, v
     node = plain(reference.NodeId)
     place = notation(node, uris)
     kind = reference.NodeClass.name
-    yaml = f"node: {quoted(place)}" if kind == "Variable" else ""
+    yaml = f"node: {quoted(place)}" if kind == "Variable" and node.NamespaceIndex else ""
     type_ = plain(reference.TypeDefinition) if reference.TypeDefinition is not None else None
     if type_ == DIRECTORY:
         kind, yaml = "Folder of files", f"files: [{{folder: {quoted(place)}}}]"

@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from typing import Protocol, cast
 
 from edge_bridge import __version__
+from edge_bridge.cli.parser import Parser
 from edge_bridge.errors import ConfigErrors, EdgeBridgeError
 
 # One module per command (`-` is `_` in its name); it has NAME, HELP, arguments(parser) and run(args). Imported only when
@@ -97,7 +98,7 @@ def _module(name: str) -> str:
 
 def _parsed(words: Sequence[str]) -> argparse.Namespace:
     """Parse the words; only the module of the command that was asked for is imported."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="edge-bridge",
         description="Makes sure a released engineering change (ECN) reaches the machine.",
         allow_abbrev=False,

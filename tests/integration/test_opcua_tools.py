@@ -85,6 +85,15 @@ async def test_a_walk_starts_where_it_is_told_and_goes_as_deep(control: OpcUaSer
     assert [one.depth for one in await walked(machine, None, 1)] == [0] * len(await walked(machine, None, 1))
 
 
+async def test_the_standards_own_objects_are_entered_only_when_asked_for(control: OpcUaServer) -> None:
+    """The Server object has hundreds of nodes that say nothing of the machine, and none of them is pasted."""
+    whole = await walked(adapter(control), None, 10)
+    assert [one.place for one in whole if one.place.startswith("i=") and one.depth > 0] == []
+    server = await walked(adapter(control), "i=2253", 2)
+    assert len(server) > 20
+    assert [one.yaml for one in server if one.yaml] == []
+
+
 async def test_a_start_that_is_not_there_is_one_line(control: OpcUaServer) -> None:
     """Neither a traceback nor an empty tree."""
     with pytest.raises(ConfigError, match="INDEX:Name"):
