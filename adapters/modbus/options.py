@@ -126,7 +126,9 @@ class ModbusOptions(ControllerOptions):
     port: int = Field(502, description="TCP port of its Modbus server", ge=1, le=65535)
     unit: int = Field(1, description="unit id; behind a gateway, which machine", ge=0, le=255)
     zero_based: YesNo = Field(description="true: address 0 is the first register; false: the manual counts from 1")
-    registers: RegistersOptions = Field(description="where each value stands")
+    registers: RegistersOptions = Field(
+        description="where each value stands, such as main_program: {address: 100, type: uint32}"
+    )
     profile: str = Field(DEFAULT_PROFILE, description="a file in adapters/modbus/profiles")
     limits: LimitsOptions = Field(
         default_factory=LimitsOptions, description="what the PLC's server bears; adds to the profile"

@@ -64,7 +64,7 @@ class SiteOptions(Options):
     unreachable_after: Duration = Field(600_000, description="unreachable for so long: a card", ge=1000)
     root: Annotated[str, BeforeValidator(_topic_root)] = Field("edge-bridge", description="first word of every topic")
     mqtt: MqttOptions = Field(description="the broker")
-    store: StoreOptions = Field(description="the database")
+    store: StoreOptions = Field(description="the database, such as {path: /var/lib/edge-bridge/edge-bridge.db}")
     cards: CardOptions = Field(default_factory=CardOptions, description="how long cards wait")
     groups: dict[str, Annotated[tuple[str, ...], BeforeValidator(_one_or_more)]] = Field(
         default_factory=dict, description="one name for several machines, for routes"

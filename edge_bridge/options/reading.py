@@ -8,6 +8,7 @@ from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from edge_bridge.errors import ConfigError, ConfigErrors
@@ -130,7 +131,8 @@ def _sentence(detail: ErrorDetails, key: Key, model: type[BaseModel], raw: objec
     if kind == "extra_forbidden":
         return _unknown(str(key[-1]), _known_keys(model, key))
     if kind == "missing":
-        return f"`{name}` is missing", "add it"
+        field = _fields_beside(model, key).get(str(key[-1]))
+        return f"`{name}` is missing", f"add it: {field.description}" if field and field.description else "add it"
     if kind in ("value_error", "assertion_error"):
         return _refused(name, str(context.get("error", detail["msg"])), shown)
     if raw is None:
@@ -194,11 +196,16 @@ def _quoted(raw: Mapping[Any, Any]) -> str:
 
 def _known_keys(model: type[BaseModel], key: Key) -> list[str]:
     """Return the keys allowed beside the last part of `key`."""
+    return sorted(_fields_beside(model, key))
+
+
+def _fields_beside(model: type[BaseModel], key: Key) -> dict[str, FieldInfo]:
+    """Return what is known of the keys allowed beside the last part of `key`."""
     types: list[Any] = [model]
     for part in key[:-1]:
         types = [found for inside in types for found in _inside(inside, part)]
     models = [found for found in types if isinstance(found, type) and issubclass(found, BaseModel)]
-    return sorted({field.alias or name for found in models for name, field in found.model_fields.items()})
+    return {field.alias or name: field for found in models for name, field in found.model_fields.items()}
 
 
 def _inside(annotation: Any, part: str | int) -> Iterator[Any]:

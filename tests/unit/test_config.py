@@ -179,7 +179,7 @@ SITE_PROBLEMS = {
     "mqtt: {url: 'mqtts://h:0'}": "`mqtt.url`: not a broker's address",
     "mqtt: {url: 'mqtts://h:99999'}": "`mqtt.url`: the port is not a number from 1 to 65535",
     "mqtt: {url: 'mqtts://me:pw@h'}": "`mqtt.url`: no name or password in the address → use `username:`",
-    "mqtt: {}": "`mqtt.url` is missing → add it",
+    "mqtt: {}": "`mqtt.url` is missing → add it: mqtts://host:port; mqtt:// is not encrypted",
     "mqtt: {url: 'mqtts://h', ca: nowhere.pem}": "nowhere.pem (found 'nowhere.pem') → put it there, or correct the path",
     "mqtt: {url: 'mqtts://h', version: 4}": "`mqtt.version` cannot be '4' → one of 'auto', '5' or '3.1.1'",
     "mqtt: {url: 'mqtts://h', window: 0}": "`mqtt.window` cannot be '0' → at least 1",
