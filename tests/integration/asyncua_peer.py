@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from tests.integration.opcua_servers import ROOT, OpcUaServer
+from tests.integration.opcua_servers import OpcUaPeer
+from tests.integration.peer_process import ROOT
 
 SCRIPT = ROOT / "tests" / "peers" / "asyncua" / "server.py"
 
 
-class AsyncuaPeer(OpcUaServer):
+class AsyncuaPeer(OpcUaPeer):
     """A server that is starting; `tests/peers/asyncua/server.py` says what it can be told."""
 
     def __init__(self, *arguments: str) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, str(SCRIPT), *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,  # it prints what it thinks of official nodesets
-            text=True,
-            cwd=ROOT,
-        )
+        command = [sys.executable, str(SCRIPT), *arguments]
+        super().__init__(command, quiet=True)  # it prints what it thinks of official nodesets
 
 
 @contextmanager

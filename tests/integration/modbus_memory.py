@@ -13,13 +13,13 @@ import logging
 import os
 import select
 import socket
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
 from tests.integration.modbus_servers import HOST, PlcProcess
+from tests.integration.peer_process import python
 
 FIRST, COUNT, BITS = 100, 200, 32
 TABLES = ("coil", "discrete", "holding", "input")
@@ -50,19 +50,12 @@ class MemoryServer(PlcProcess):
 @contextmanager
 def memory_server(house: str) -> Iterator[MemoryServer]:
     """Run a server of this house on a free port; end it on every path."""
-    command = [sys.executable, "-W", "error", "-m", "tests.integration.modbus_memory", house]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stdin is not None
-    assert process.stdout is not None
+    server = MemoryServer(python("tests.integration.modbus_memory", house, warnings="error"))
     try:
-        word, port = process.stdout.readline().split()
-        assert word == "ready"
-        yield MemoryServer(process, int(port))
+        assert server.port
+        yield server
     finally:
-        process.kill()
-        process.wait()
-        process.stdin.close()
-        process.stdout.close()
+        server.kill()
 
 
 class _Mapping(ctypes.Structure):

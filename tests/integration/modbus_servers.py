@@ -3,35 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import socket
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.integration.peer_process import PeerProcess, python
 from tests.waiting import until_sync
 
 HOST = "127.0.0.1"
 
 
-@dataclass
-class PlcProcess:
+class PlcProcess(PeerProcess):
     """The simulated PLC: real pymodbus, its own process, commands on stdin."""
 
-    process: subprocess.Popen[str]
-    port: int
-
-    def say(self, line: str) -> str:
-        """Send one command and return the answer."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
-        return self.process.stdout.readline().strip()
+    @property
+    def port(self) -> int:
+        """Its TCP port, as soon as it listens."""
+        return int(self.where[-1])
 
     def connections(self) -> int:
         """Return how many connections to its port are established, as the kernel sees them from its side."""
@@ -40,38 +30,16 @@ class PlcProcess:
             rows = [line.split() for line in table.readlines()[1:]]
         return sum(1 for row in rows if row[1].endswith(mine) and row[3] in ("01", "08"))  # ESTABLISHED, CLOSE_WAIT
 
-    def freeze(self) -> None:
-        """Stop the process: its connections stay open, nothing answers."""
-        os.kill(self.process.pid, signal.SIGSTOP)
-
-    def kill(self) -> None:
-        """End the process at once; the kernel closes its connections."""
-        self.process.kill()
-        self.process.wait()
-
 
 @contextmanager
 def plc_process(*arguments: str) -> Iterator[PlcProcess]:
     """Run the simulated PLC on a free port; end it on every path."""
-    command = [sys.executable, "-W", "error", "-m", "adapters.simulated.modbus_server", *arguments]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    plc = PlcProcess(python("adapters.simulated.modbus_server", *arguments, warnings="error"))
     try:
-        assert process.stdout is not None
-        ready = process.stdout.readline().split()
-        assert ready[:2] == ["ready", HOST], ready
-        yield PlcProcess(process, int(ready[2]))
+        assert plc.where[0] == HOST, plc.where
+        yield plc
     finally:
-        if process.poll() is None:
-            os.kill(process.pid, signal.SIGCONT)
-            process.terminate()
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(5)
-        process.kill()
-        process.wait()
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                with suppress(BrokenPipeError):
-                    pipe.close()
+        plc.kill()
 
 
 def free_port() -> int:

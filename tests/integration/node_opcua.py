@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from adapters.simulated.opcua_dialects import DIALECTS
-from tests.integration.opcua_servers import ROOT, OpcUaServer
+from tests.integration.opcua_servers import OpcUaPeer
+from tests.integration.peer_process import ROOT
 
 SCRIPT = ROOT / "tests" / "peers" / "node-opcua" / "server.cjs"
 START = {  # what a dialect's nodes hold at first
@@ -60,19 +61,14 @@ def control(dialect: str = "sinumerik", **values: str) -> tuple[str, ...]:
     return ("--namespace", made.namespace, *(word for text in variables for word in ("--variable", text)))
 
 
-class NodeOpcUaServer(OpcUaServer):
+class NodeOpcUaServer(OpcUaPeer):
     """A node-opcua server that is starting; it is told things as the simulated controls are."""
 
     def __init__(self, pki: Path, *arguments: str) -> None:
         self.pki = pki
-        self._process = subprocess.Popen(
-            ["node", str(SCRIPT), "--pki", str(pki), *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,  # node-opcua explains at length what a client did wrong
-            text=True,
-            env={**os.environ, "NODE_PATH": str(packages())},
-        )
+        command = ["node", str(SCRIPT), "--pki", str(pki), *arguments]
+        # node-opcua explains at length what a client did wrong
+        super().__init__(command, quiet=True, env={**os.environ, "NODE_PATH": str(packages())})
 
 
 @contextmanager

@@ -19,7 +19,8 @@ from edge_bridge.domain.signal import AdapterLost, Signal
 from edge_bridge.errors import AdapterError
 from edge_bridge.supervisor import LONGEST_PAUSE_S, Supervisor
 from edge_bridge.testing import ManualClock
-from tests.integration.opcua_servers import ROOT, OpcUaServer, running
+from tests.integration.opcua_servers import OpcUaServer, running
+from tests.integration.peer_process import ROOT
 from tests.waiting import until
 
 SLOTS, TIMEOUT_S, KILLS = 5, 5, 200  # an 828D has five sessions, all clients together
