@@ -9,16 +9,21 @@ from adapters.mtconnect import versions
 from adapters.mtconnect.layout import Layout, Wanted
 from adapters.mtconnect.model import File, Observation
 from adapters.mtconnect.resolve import Found, Plan
+from adapters.mtconnect.stamps import apart
 from adapters.mtconnect.state import State
 from adapters.mtconnect.versions import Said
 from edge_bridge.domain import words
-from edge_bridge.domain.instant import Stamp
+from edge_bridge.domain.instant import SECOND, Milliseconds, Stamp
 from edge_bridge.domain.reading import Evidence, Execution, Fault, Mode, Reading, without_empty
 from edge_bridge.domain.version import Extractor
 from edge_bridge.errors import AdapterError
 from edge_bridge.ports import Seen
 
 _TEXTS = ("main_program", "active_program", "program_path")
+_LIVELY = ("main_program", "active_program", "execution")
+ONE_BREATH: Milliseconds = (
+    1 * SECOND
+)  # what is said within it may be one connection's first words, old values among them
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +126,28 @@ def _derived(one: Evidence) -> Seen:
 
 
 def require_available(plan: Plan, state: State) -> None:
-    """Raise AdapterError when the agent has no word from the machine: what it says then is left over or empty."""
+    """Raise AdapterError when the agent has no word from the machine: what it says then is left over or empty.
+
+    Some machines' adapters never tell their availability: it stays as it was when the agent started, while the machine
+    runs. Such a machine is there as long as its program or execution was said after that, and has a value.
+    """
     said = state.get(plan.availability) if plan.availability else None
-    if said is not None and (said.unavailable or (said.value or "").upper() == "UNAVAILABLE"):
-        raise AdapterError(
-            f"the agent says that {plan.device.called} is not available",
-            "switch the machine on, or look at the adapter that connects the agent to its control",
-        )
+    if said is None or not (said.unavailable or (said.value or "").upper() == "UNAVAILABLE"):
+        return
+    spoken = (state.get(one.id) for one in plan.found if one.id is not None and one.wanted.feeds in _LIVELY)
+    if any(_said_after(one, said) for one in spoken if one is not None):
+        return
+    raise AdapterError(
+        f"the agent says that {plan.device.called} is not available",
+        "switch the machine on, or look at the adapter that connects the agent to its control",
+    )
+
+
+def _said_after(one: Observation, availability: Observation) -> bool:
+    """Tell whether a value came later than the availability for certain, not with it."""
+    distance = apart(one.stamp, availability.stamp)
+    later = one.sequence > availability.sequence and distance is not None and distance >= ONE_BREATH
+    return later and one.value is not None
 
 
 def _value(found: Found, one: Observation | None) -> tuple[str | None, str]:

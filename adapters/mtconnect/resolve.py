@@ -37,6 +37,10 @@ class Plan:
     asset_changes: tuple[str, ...] = ()
     ids: frozenset[str] = field(default_factory=frozenset)
 
+    def mine(self, observations: Iterable[Observation]) -> tuple[Observation, ...]:
+        """Return this device's observations: an agent that gathers others' answers may repeat their ids."""
+        return tuple(one for one in observations if not self.several or one.device.called == self.device.called)
+
 
 def resolve(layout: Layout, streams: Streams) -> Plan:
     """Return where this machine's values are. Raises AdapterError naming what there is, where it cannot be told."""

@@ -13,6 +13,7 @@ from urllib.parse import unquote
 from adapters.mtconnect import files as assets
 from adapters.mtconnect.layout import Layout
 from adapters.mtconnect.model import File, Observation
+from adapters.mtconnect.stamps import same
 from edge_bridge.domain import program
 from edge_bridge.domain.extract import from_comments, from_digest, from_header, from_names, from_paths
 from edge_bridge.domain.nc_program import Content
@@ -65,7 +66,7 @@ def together(said: Observation, selected: Observation) -> bool:
     Sequences order what one agent has heard. An adapter sends what belongs together in one line with one time stamp, in
     any order.
     """
-    return said.sequence > selected.sequence or bool(said.stamp and said.stamp == selected.stamp)
+    return said.sequence > selected.sequence or same(said.stamp, selected.stamp)
 
 
 def _answers(

@@ -148,9 +148,10 @@ class Watching:
                     turn.lost = True
                     return
                 turn.told = True
-                states = list(steps(self._state, one.observations, self._ids))
+                observations = self._plan.mine(one.observations)
+                states = list(steps(self._state, observations, self._ids))
                 self._state, self._next = states[-1], one.header.next or self._next
-                if self._files_changed(one.observations):
+                if self._files_changed(observations):
                     turn.waiting = states
                     return
                 for state in states:
@@ -181,7 +182,7 @@ class Watching:
             await self._look_anew()
             return
         self._require_new(found)
-        before, self._state = self._state, snapshot(found.observations, self._ids)
+        before, self._state = self._state, snapshot(self._plan.mine(found.observations), self._ids)
         decode.require_available(self._plan, self._state)
         told = [one for one in self._plan.asset_changes if _sequence(before, one) != _sequence(self._state, one)]
         if told or self._files_old():
@@ -194,7 +195,7 @@ class Watching:
         self.took = {"current": float(self._clock.now().since(began))}
         self._instance, self._next, self._created = found.header.instance, found.header.next, None
         self.plan = resolve(self._layout, found)
-        self._state = snapshot(found.observations, self.plan.ids)
+        self._state = snapshot(self.plan.mine(found.observations), self.plan.ids)
         decode.require_available(self.plan, self._state)
         await self.read_files()
 

@@ -24,7 +24,7 @@ from adapters.mtconnect.multipart import LARGEST
 from edge_bridge.clock import SystemClock
 from edge_bridge.domain.reading import Reading
 from edge_bridge.errors import AdapterError, RefusedError
-from tests.integration.mtconnect_agents import Agent, running
+from tests.integration.mtconnect_agents import running, simulated
 from tests.waiting import until
 
 CASES = Path(__file__).parents[1] / "cases" / "mtconnect"
@@ -448,9 +448,20 @@ async def test_tls_where_there_is_none(tls: ssl.SSLContext) -> None:
         assert "closed the connection" in (await lost(adapter(url.replace("https:", "http:")))).what
 
 
+async def test_ids_that_repeat_from_machine_to_machine() -> None:
+    """An agent that gathers others' answers, and gives all of them whatever is asked: only the machine's own count."""
+    both = (CASES / "two_devices_same_ids" / "current.xml").read_bytes()
+    async with answering(http(both)) as url:
+        for device, expected in (("SR-10", ("O4444", "running")), ("SR-21", ("O7272", "idle"))):
+            async with asyncio.timeout(20), adapter(url, device=device, read="poll").connect() as readings:
+                for _ in range(3):
+                    reading = await anext(readings)
+                    assert (reading.main_program, reading.execution) == expected
+
+
 def test_the_simulated_agent_ends_when_it_is_told() -> None:
     """SIGTERM is a clean end."""
-    agent = Agent()
+    agent = simulated()
     try:
         assert agent.url
         assert agent.terminate() == 0

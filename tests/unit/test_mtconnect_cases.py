@@ -36,7 +36,7 @@ def read(case: Path) -> Reading:
     layout = layout_of(case)
     streams = document.streams((case / "current.xml").read_bytes())
     plan = resolve(layout, streams)
-    state = snapshot(streams.observations, plan.ids)
+    state = snapshot(plan.mine(streams.observations), plan.ids)
     decode.require_available(plan, state)
     told = case / "assets.xml"
     files = Files(document.assets(told.read_bytes()).files) if told.exists() else Files()
