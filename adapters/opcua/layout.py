@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from adapters.opcua.decode import Layout, Wanted
@@ -19,50 +20,11 @@ from edge_bridge.strict_yaml import Key, Section
 
 def lay_out(machine: str, options: OpcUaOptions, settings: Settings, given: Mapping[str, Any]) -> Layout:
     """Return the layout of a machine. Raises ConfigError with the key where a node is missing or stands in no namespace."""
-    section = given if isinstance(given, Section) else None
-
-    def refuse(key: Key, what: str, hint: str) -> ConfigError:
-        return ConfigError(what, hint, key=key, where=section.where(key) if section else "")
-
-    def reference(key: Key, node: str) -> NodeReference:
-        try:
-            found = parse(node)
-        except ValueError as error:
-            what, _, hint = str(error).partition(" → ")
-            raise refuse(key, f"`{key[-1]}`: {what} (found {node!r})", hint) from None
-        if isinstance(found, Identifier) and found.namespace is None and settings.namespace is None:
-            what = f"{node!r} does not say its namespace, and profile {options.profile} has none"
-            raise refuse(key, what, f"write nsu=URI;s={node}, or set `namespace`")
-        return found
-
-    wanted: list[Wanted] = []
-    versions: list[Wanted] = []
-    for key, field, node in _nodes(settings.nodes):
-        if node.node is None:
-            raise refuse(key, f"`{key[1]}` has no node", "add `node: …`, or write the node after the colon")
-        wanted.append(
-            Wanted(
-                field,
-                node.node,
-                reference(key, node.node),
-                words=getattr(node, "map", {}),
-                texts=getattr(node, "texts", False),
-                stack=node if isinstance(node, StackOptions) else None,
-            )
-        )
-    for index, entry in enumerate(options.version):
-        if entry.variable is not None:
-            key = ("version", index, "variable")
-            versions.append(Wanted("version", entry.variable.strip(), reference(key, entry.variable), entry=entry))
-    if not wanted and not versions:
-        raise refuse(("nodes",), "no node is named", "add `nodes:` with at least `main_program`, or choose a profile")
-    if fields := missing_program(options.judge, [one.feeds for one in wanted]):
-        what = f"`judge: {options.judge}` needs the node {' or '.join(fields)}"
-        raise refuse(
-            ("nodes",), what, "add the node that names the program under `nodes:`, or set `judge:` to what there is"
-        )
-    if problem := _misplaced(options, settings):
-        raise refuse(*problem)
+    place = _Place(options.profile, settings.namespace, given)
+    wanted = [_wanted(place, key, field, node) for key, field, node in _nodes(settings.nodes)]
+    versions = list(_versions(place, options))
+    if problem := _missing(options, wanted, versions) or _misplaced(options, settings):
+        raise place.refused(*problem)
     return Layout(
         machine,
         _together(wanted, versions),
@@ -73,6 +35,66 @@ def lay_out(machine: str, options: OpcUaOptions, settings: Settings, given: Mapp
         files=settings.files,
         recheck=options.recheck,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where the settings stand: what a node may leave unsaid, and where an error points to."""
+
+    profile: str
+    namespace: str | None
+    given: Mapping[str, Any]
+
+    def refused(self, key: Key, what: str, hint: str) -> ConfigError:
+        """Return the error for a key, with its line where the settings come from a file."""
+        where = self.given.where(key) if isinstance(self.given, Section) else ""
+        return ConfigError(what, hint, key=key, where=where)
+
+    def reference(self, key: Key, node: str) -> NodeReference:
+        """Return what a node's text names."""
+        try:
+            found = parse(node)
+        except ValueError as error:
+            what, _, hint = str(error).partition(" → ")
+            raise self.refused(key, f"`{key[-1]}`: {what} (found {node!r})", hint) from None
+        if isinstance(found, Identifier) and found.namespace is None and self.namespace is None:
+            what = f"{node!r} does not say its namespace, and profile {self.profile} has none"
+            raise self.refused(key, what, f"write nsu=URI;s={node}, or set `namespace`")
+        return found
+
+
+def _wanted(place: _Place, key: Key, field: str, node: NodeOptions) -> Wanted:
+    """Return one field's node."""
+    if node.node is None:
+        raise place.refused(key, f"`{key[1]}` has no node", "add `node: …`, or write the node after the colon")
+    return Wanted(
+        field,
+        node.node,
+        place.reference(key, node.node),
+        words=getattr(node, "map", {}),
+        texts=getattr(node, "texts", False),
+        stack=node if isinstance(node, StackOptions) else None,
+    )
+
+
+def _versions(place: _Place, options: OpcUaOptions) -> Iterator[Wanted]:
+    """Yield the nodes that hold a version."""
+    for index, entry in enumerate(options.version):
+        if entry.variable is not None:
+            reference = place.reference(("version", index, "variable"), entry.variable)
+            yield Wanted("version", entry.variable.strip(), reference, entry=entry)
+
+
+def _missing(
+    options: OpcUaOptions, wanted: Sequence[Wanted], versions: Sequence[Wanted]
+) -> tuple[Key, str, str] | None:
+    """Return what is not named and must be: key, what, hint."""
+    if not wanted and not versions:
+        return ("nodes",), "no node is named", "add `nodes:` with at least `main_program`, or choose a profile"
+    if fields := missing_program(options.judge, [one.feeds for one in wanted]):
+        what = f"`judge: {options.judge}` needs the node {' or '.join(fields)}"
+        return ("nodes",), what, "add the node that names the program under `nodes:`, or set `judge:` to what there is"
+    return None
 
 
 def _misplaced(options: OpcUaOptions, settings: Settings) -> tuple[Key, str, str] | None:
