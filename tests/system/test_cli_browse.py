@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
@@ -14,7 +13,6 @@ from edge_bridge import config
 from edge_bridge.clock import SystemClock
 from tests.integration.modbus_servers import PlcProcess, plc_process
 from tests.integration.opcua_servers import OpcUaServer
-from tests.integration.opcua_servers import running as opcua_running
 from tests.system import shown
 from tests.system.site import Site
 from tests.system.terminal import Terminal, here
@@ -26,26 +24,6 @@ def plc() -> Iterator[PlcProcess]:
     """A PLC with program 4711, version PART-B."""
     with plc_process("--program", "4711", "--version", "PART-B") as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def control() -> Iterator[OpcUaServer]:
-    """An OPC UA control."""
-    with opcua_running("--program", "EL-1_OP10_B.MPF", "--version", "A") as running:
-        yield running
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Site:
-    """A site without machines that can be reached."""
-    return Site(tmp_path / "site").machines()
-
-
-@pytest.fixture
-def machine(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
-    """The same, where machines that do as they are told can be added."""
-    shown.install(tmp_path / "package", monkeypatch)
-    return site
 
 
 def test_a_program_number_is_found_and_its_yaml_works(site: Site, plc: PlcProcess) -> None:

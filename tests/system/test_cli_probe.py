@@ -38,26 +38,6 @@ def plc() -> Iterator[PlcProcess]:
         yield running
 
 
-@pytest.fixture(scope="module")
-def control() -> Iterator[OpcUaServer]:
-    """An OPC UA control."""
-    with opcua_running("--program", "EL-1_OP10_B.MPF", "--version", "A") as running:
-        yield running
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Site:
-    """A site without machines that can be reached."""
-    return Site(tmp_path / "site").machines()
-
-
-@pytest.fixture
-def machine(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
-    """The same, where machines that do as they are told can be added."""
-    shown.install(tmp_path / "package", monkeypatch)
-    return site
-
-
 def test_a_plc_is_looked_at_once(site: Site, plc: PlcProcess) -> None:
     """Each value raw and mapped, the version that counts, how long it took; and the connection is closed again."""
     done = site.machines(modbus=plc.port).run("probe", "lathe-07")
