@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -15,7 +16,7 @@ from adapters.plm_folder.disk import Disk
 from adapters.plm_folder.folder import Folder
 from adapters.plm_folder.halves import Halves
 from adapters.plm_folder.intake import Intake
-from adapters.plm_folder.joining import joined
+from adapters.plm_folder.joining import joined, refused
 from adapters.plm_folder.mounts import Mount, mount_of, not_mounted
 from adapters.plm_folder.options import PlmFolderOptions
 from adapters.plm_folder.reading import read_file, trace_file
@@ -107,7 +108,8 @@ class PlmFolderAdapter:
             await session.start()  # after the watch was set: what arrives in between is seen twice, never missed
             await stack.enter_async_context(_ticking(session, self._clock))
             self._session = session
-            yield await stack.enter_async_context(self._joined(session)) if self.options.join else session
+            joins = self.options.join is not None
+            yield await stack.enter_async_context(self._joined(session, intake, folder)) if joins else session
 
     def _look(self, folder: Folder) -> Mount:
         """Look at the folder for the first time. Raises AdapterError when it is not there, or looks like an empty mount point."""
@@ -145,9 +147,14 @@ class PlmFolderAdapter:
             return self._session_of(folder, intake, polling=True)
         return session
 
-    def _joined(self, session: Session) -> AbstractAsyncContextManager[AsyncIterator[PlmReport]]:
+    def _joined(
+        self, session: Session, intake: Intake, folder: Folder
+    ) -> AbstractAsyncContextManager[AsyncIterator[PlmReport]]:
         assert self.options.join is not None
-        return joined(session, Halves(self.name, self.options.join.timeout), self._clock, self.name)
+        refuse = partial(refused, intake, Disk(folder, BlockingCalls(Unreadable), may_hang=True))
+        halves = Halves(self.name, self.options.join.timeout)
+        first_time = self._memory is None or not self._memory.place
+        return joined(session, halves, self._clock, refuse, adapter=self.name, first_time=first_time)
 
     def _must_poll(self, mount: Mount) -> bool:
         if self.options.watch == "auto":

@@ -11,12 +11,21 @@ from dataclasses import dataclass, replace
 
 from adapters.plm_folder.unreadable import Unreadable
 from edge_bridge.domain.ecn import EcnDraft, Item
-from edge_bridge.domain.instant import MINUTE, Milliseconds, Stamp
-from edge_bridge.domain.signal import EcnNotice, FileRejected
+from edge_bridge.domain.instant import Milliseconds, Stamp
+from edge_bridge.domain.signal import EcnNotice
+from edge_bridge.options import duration_text
 
 MOST_ECNS = 20_000  # of which both halves are remembered; the oldest are forgotten first
 _MOST_SHOWN = 5
-JoinedReport = EcnNotice | FileRejected
+
+
+@dataclass(frozen=True, slots=True)
+class Orphans:
+    """A file with items whose ECN nothing has described in time, and why it is refused."""
+
+    file: str
+    sha256: str
+    refusal: Unreadable
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,21 +75,22 @@ class Halves:
         reports = [EcnNotice(self._source, notice.at, notice.file, notice.sha256, tuple(whole))] if whole else []
         return reports + [self._joined(pairs, notice.at) for pairs in complete.values()]
 
-    def overdue(self, at: Stamp, *, all_of_them: bool = False) -> list[JoinedReport]:
+    def overdue(self, at: Stamp, *, all_of_them: bool = False) -> list[EcnNotice | Orphans]:
         """Return what has waited too long as far as it can be told: ECNs without items go on, items without an ECN are refused.
 
-        Both are still joined when the other half comes.
+        Such an ECN is in doubt: it leads to no machine, and says what is missing. Both are still joined when the other half
+        comes.
         """
         over = {key: half for key, half in self._waiting.items() if all_of_them or half.due <= at.boottime}
         for key in over:
             del self._waiting[key]
         headers = [half for (_, header), half in over.items() if header]
         items = [half for (_, header), half in over.items() if not header]
-        reports: list[JoinedReport] = []
+        reports: list[EcnNotice | Orphans] = []
         for half, drafts in _by_file(headers):
-            reports.append(EcnNotice(self._source, at, half.file, half.sha256, drafts))
+            reports.append(EcnNotice(self._source, at, half.file, half.sha256, tuple(map(self._alone, drafts))))
         for half, drafts in _by_file(items):
-            reports.append(self._refused(half, drafts, at))
+            reports.append(self._orphans(half, drafts))
         return reports
 
     def _pair(self, draft: EcnDraft, notice: EcnNotice) -> tuple[_Half, _Half] | None:
@@ -117,13 +127,22 @@ class Halves:
         digest = hashlib.sha256(f"{header.sha256}{items.sha256}".encode()).hexdigest()
         return EcnNotice(self._source, at, f"{header.file} + {items.file}", digest, drafts)
 
-    def _refused(self, half: _Half, drafts: tuple[EcnDraft, ...], at: Stamp) -> FileRejected:
+    def _alone(self, draft: EcnDraft) -> EcnDraft:
+        """Return an ECN without its items, which says so."""
+        missing = Unreadable("no_items", timeout=duration_text(self._timeout))
+        row = draft.items[0].row if draft.items else ""
+        return replace(draft, items=(Item(row=row, doubt=missing.reason),))
+
+    def _orphans(self, half: _Half, drafts: tuple[EcnDraft, ...]) -> Orphans:
         shown = ", ".join(draft.number for draft in drafts[:_MOST_SHOWN])
         if len(drafts) > _MOST_SHOWN:
             shown += f" (+{len(drafts) - _MOST_SHOWN})"
-        refusal = Unreadable("other_half", number=shown, minutes=f"{self._timeout / MINUTE:g}")
         where = drafts[0].items[0].row if drafts[0].items else ""
-        return FileRejected(self._source, at, half.file, half.sha256, refusal.reason, where)
+        return Orphans(
+            half.file,
+            half.sha256,
+            Unreadable("other_half", where, number=shown, timeout=duration_text(self._timeout)),
+        )
 
 
 def _is_header(draft: EcnDraft) -> bool:

@@ -4,40 +4,69 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import structlog
 
-from adapters.plm_folder.halves import Halves
-from edge_bridge.domain.instant import SECOND
+from adapters.plm_folder.disk import Disk
+from adapters.plm_folder.halves import Halves, Orphans
+from adapters.plm_folder.intake import Intake, sha256
+from adapters.plm_folder.unreadable import Unreadable
+from edge_bridge.domain.instant import SECOND, Stamp
 from edge_bridge.domain.signal import EcnNotice, FileRejected, ScanDone
 from edge_bridge.ports import Clock
 
 PlmReport = EcnNotice | FileRejected | ScanDone
+Refuse = Callable[[Orphans, Stamp], Awaitable[FileRejected]]
 
 log = structlog.get_logger(__name__)
 
 
 @asynccontextmanager
 async def joined(
-    reports: AsyncIterator[PlmReport], halves: Halves, clock: Clock, adapter: str
+    reports: AsyncIterator[PlmReport], halves: Halves, clock: Clock, refuse: Refuse, *, adapter: str, first_time: bool
 ) -> AsyncIterator[AsyncIterator[PlmReport]]:
-    """Enter = nothing was read yet; iterate = complete ECNs; leaving takes back what is still being waited for."""
-    joining = Joining(reports, halves, clock, adapter)
+    """Enter = nothing was read yet; iterate = complete ECNs; leaving takes back what is still being waited for.
+
+    first_time: the source was never scanned before.
+    """
+    joining = Joining(reports, halves, clock, refuse, adapter=adapter, first_time=first_time)
     try:
         yield joining
     finally:
         await joining.close()
 
 
+async def refused(intake: Intake, disk: Disk, orphans: Orphans, at: Stamp) -> FileRejected:
+    """Return the report of items without an ECN; a copy of their file, as it was read, is kept with the reason."""
+    try:
+        held = await disk.read(orphans.file)
+    except Unreadable:
+        held = None  # it cannot be read any more: the session will say so itself
+    if held is not None and await sha256(held.data) != orphans.sha256:
+        held = None
+    return await intake.rejection(orphans.file, held, orphans.sha256, at, orphans.refusal)
+
+
 class Joining:
     """Joins while it hands on. Nothing is lost when a waiting `__anext__` is cancelled."""
 
-    def __init__(self, reports: AsyncIterator[PlmReport], halves: Halves, clock: Clock, adapter: str) -> None:
-        self._reports, self._halves, self._clock, self._adapter = reports, halves, clock, adapter
+    def __init__(
+        self,
+        reports: AsyncIterator[PlmReport],
+        halves: Halves,
+        clock: Clock,
+        refuse: Refuse,
+        *,
+        adapter: str,
+        first_time: bool,
+    ) -> None:
+        self._reports, self._halves, self._clock, self._refuse = reports, halves, clock, refuse
+        self._adapter, self._first_time = adapter, first_time
         self._ready: deque[PlmReport] = deque()
+        self._overdue: deque[tuple[EcnNotice | Orphans | ScanDone, Stamp]] = deque()
         self._next: asyncio.Future[PlmReport] | None = None
 
     def __aiter__(self) -> Joining:
@@ -46,7 +75,7 @@ class Joining:
     async def __anext__(self) -> PlmReport:
         """Return the next report. Raises what the folder raises."""
         while not self._ready:
-            await self._step()
+            await (self._tell() if self._overdue else self._step())
         return self._ready.popleft()
 
     async def close(self) -> None:
@@ -69,7 +98,14 @@ class Joining:
         if self._next.done():
             done, self._next = self._next, None
             self._take(done.result())
-        self._ready.extend(self._halves.overdue(self._clock.now()))
+        now = self._clock.now()
+        self._overdue.extend((one, now) for one in self._halves.overdue(now))
+
+    async def _tell(self) -> None:
+        """Hand on what has waited too long, one by one: to keep a copy takes a moment in which this may be cancelled."""
+        one, at = self._overdue[0]
+        self._ready.append(await self._refuse(one, at) if isinstance(one, Orphans) else one)
+        self._overdue.popleft()
 
     async def _one(self) -> PlmReport:
         return await anext(self._reports)
@@ -92,8 +128,12 @@ class Joining:
                         "waiting for the other half", adapter=self._adapter, ecn=number, file=file, missing=missing
                     )
             case ScanDone():
-                # what lay there when the folder was connected has no other half: it belongs to the first scan
-                self._ready.extend(self._halves.overdue(report.at, all_of_them=True))
-                self._ready.append(report)
+                if self._first_time:
+                    # what lay there before anybody watched has no other half: it belongs to the first scan. After a
+                    # restart it may have come a moment ago, and has its time
+                    alone = self._halves.overdue(report.at, all_of_them=True)
+                    self._overdue.extend((one, report.at) for one in (*alone, report))
+                else:
+                    self._ready.append(report)
             case _:
                 self._ready.append(report)

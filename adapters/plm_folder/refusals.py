@@ -137,9 +137,15 @@ REFUSALS: dict[str, tuple[str, str, str, str]] = {
         "请重新导出；若 PLM 的文件结尾不同，请更正 `last_line:`",
     ),
     "other_half": (
-        "items of the ECN {number}, of which no description came within {minutes} min",
+        "there are items of {number} here, but the ECN itself is missing (`join` has waited {timeout} for it)",
         "export the ECN itself, too; its items are taken as soon as it is there",
-        "变更单 {number} 的条目，在 {minutes} 分钟内未收到该变更单本身",
+        "此处有 {number} 的条目，但缺少变更单本身（`join` 已等待 {timeout}）",
         "请同时导出变更单本身；收到后即处理其条目",
+    ),
+    "no_items": (
+        "its items are missing (`join` has waited {timeout} for them)",
+        "export its items, too; they are taken as soon as they are there",
+        "缺少其条目（`join` 已等待 {timeout}）",
+        "请同时导出其条目；收到后即处理",
     ),
 }

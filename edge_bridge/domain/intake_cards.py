@@ -127,7 +127,7 @@ class IntakeCards:
         return self._books.state.source[source].scanned is not None
 
     def _unrouted_card(self, source: str, ecns: list[str], unrouted: list[Unrouted], cause: str) -> None:
-        reasons = dict.fromkeys(f"{u.item.part or u.item.program or '?'}: {u.reason}" for u in unrouted[:MOST_LISTED])
+        reasons = dict.fromkeys(f"{u.item.part or u.item.program or u.ecn}: {u.reason}" for u in unrouted[:MOST_LISTED])
         facts: Facts = {"count": len(ecns), "reason": "; ".join(reasons), "ecn": ecns[-1]}
         self._board.raise_card(source, Kind.UNROUTED, ecns=ecns, facts=facts, cause=cause)
 

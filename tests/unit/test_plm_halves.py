@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 
-from adapters.plm_folder.halves import Halves
+from adapters.plm_folder.halves import Halves, Orphans
 from edge_bridge.domain.ecn import EcnDraft, Item, Status
 from edge_bridge.domain.instant import MINUTE, Stamp
-from edge_bridge.domain.signal import EcnNotice, FileRejected
+from edge_bridge.domain.signal import EcnNotice
 
 TIMEOUT = 10 * MINUTE
 
@@ -59,14 +59,17 @@ def test_the_items_first() -> None:
 
 
 def test_an_ecn_without_items_goes_on_in_time() -> None:
-    """Not before; then as it is, so that the core calls it unrouted; and it is still joined when the items come."""
+    """Not before; then in doubt, so that it leads to no machine and says why; and it is still joined when the items come."""
     halves = Halves("plm", TIMEOUT)
     halves.take(notice("H.csv", header("EC-1")))
     assert halves.next_due == TIMEOUT
     assert halves.overdue(at(9.99)) == []
     (alone,) = halves.overdue(at(10))
     assert isinstance(alone, EcnNotice)
-    assert told([alone]) == [("H.csv", [("EC-1", "released", 0)])]
+    assert told([alone]) == [("H.csv", [("EC-1", "released", 1)])]
+    (missing,) = alone.ecns[0].items
+    assert missing.part is None
+    assert missing.doubt.startswith("its items are missing (`join` has waited 10m for them) → export its items")
     assert halves.overdue(at(20)) == []
     (joined,) = halves.take(notice("P.csv", items("EC-1", "EL-1"), minutes=30))
     assert told([joined]) == [("H.csv + P.csv", [("EC-1", "released", 1)])]
@@ -77,11 +80,11 @@ def test_items_without_an_ecn_are_refused_in_time() -> None:
     halves = Halves("plm", TIMEOUT)
     halves.take(notice("P.csv", *(items(f"EC-{n}", "EL-1") for n in range(8))))
     (refused,) = halves.overdue(at(10))
-    assert isinstance(refused, FileRejected)
+    assert isinstance(refused, Orphans)
     assert refused.file == "P.csv"
-    assert refused.where == "line 2"
-    assert "EC-0, EC-1, EC-2, EC-3, EC-4 (+3)" in refused.reason
-    assert "within 10 min" in refused.reason
+    assert refused.refusal.where == "line 2"
+    assert "EC-0, EC-1, EC-2, EC-3, EC-4 (+3)" in refused.refusal.reason
+    assert "has waited 10m" in refused.refusal.reason
     (joined,) = halves.take(notice("H.csv", header("EC-7"), minutes=11))
     assert told([joined]) == [("H.csv + P.csv", [("EC-7", "released", 1)])]
 
@@ -133,7 +136,7 @@ def test_the_end_of_the_first_scan_tells_what_is_alone() -> None:
     halves = Halves("plm", TIMEOUT)
     halves.take(notice("H.csv", header("EC-1")))
     halves.take(notice("P.csv", items("EC-2", "A")))
-    assert [type(report) for report in halves.overdue(at(0), all_of_them=True)] == [EcnNotice, FileRejected]
+    assert [type(report) for report in halves.overdue(at(0), all_of_them=True)] == [EcnNotice, Orphans]
     assert halves.next_due is None
 
 
