@@ -16,15 +16,7 @@ NARROW = "a spreadsheet cut it off in a column that was too narrow"
 ZEROS = "leading zeros seem to be lost"
 PRECISION = "a spreadsheet keeps 15 digits of a number, the rest is lost"
 FORMAT = "its cell is a number in a format that cannot be read as it is shown"
-REASONS = {  # with the words for a Chinese reader, where the number of an ECN is refused
-    SCIENTIFIC: "被电子表格改写为科学计数法",
-    DATE: "被电子表格改写为日期",
-    ERROR: "电子表格公式出错",
-    NARROW: "电子表格列宽不足，内容被截断",
-    ZEROS: "前导零似乎已丢失",
-    PRECISION: "电子表格只保留 15 位数字，其余已丢失",
-    FORMAT: "单元格的数字格式无法按显示内容读取",
-}
+REASONS = (SCIENTIFIC, DATE, ERROR, NARROW, ZEROS, PRECISION, FORMAT)
 HINT = "make the column text and export again, or list it under `as_written` if it is right"
 
 IDENTITY = ("number", "part", "drawing", "revision", "program", "version")

@@ -112,7 +112,7 @@ def _number(row: Row, reading: Reading, widths: Mapping[str, int]) -> str:
     if "\n" in number or "\r" in number:
         raise Unreadable("line_break", row.place)
     if reason := _damage(row, "number", reading, widths):
-        raise Unreadable("damaged_number", row.place, value=number[:40], reason=reason, chinese=damage.REASONS[reason])
+        raise Unreadable("damaged_number", row.place, value=number[:40], reason=reason)
     return number
 
 

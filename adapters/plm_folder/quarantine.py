@@ -9,7 +9,7 @@ from pathlib import Path
 
 from adapters.plm_folder.names import shown
 from adapters.plm_folder.unreadable import Unreadable
-from edge_bridge.cards.reasons import place
+from edge_bridge.cards.reasons import place, told
 
 MOST_COPIES = 500
 MOST_BYTES = 500_000_000
@@ -77,8 +77,8 @@ To do:  {refusal.hint}
 此变更单文件无法读取，未被采用。原文件保持不变。
 文件：{shown(name)}
 位置：{place(where, "zh-CN")}
-问题：{refusal.chinese}
-处理：{refusal.chinese_hint}
+问题：{told(refusal.what, "zh-CN")}
+处理：{told(refusal.hint, "zh-CN")}
 """
     first, second = (chinese, english) if language == "zh-CN" else (english, chinese)
     return f"{first}\n{second}\nSHA-256: {sha256}\n"

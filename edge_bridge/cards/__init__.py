@@ -30,6 +30,7 @@ FIELDS = frozenset(
     }
 )  # fmt: skip
 _INSTANTS = frozenset({"since", "due", "released"})
+_REASONS = frozenset({"reason", "error", "happened"})
 _NOTHING = {"en": "unknown", "zh-CN": "未知"}
 _NOWHERE = {"en": "the whole file", "zh-CN": "整个文件"}
 
@@ -79,7 +80,7 @@ class Writer:
     def _shown(self, name: str, value: object, language: str) -> str:
         if value is None or value == "":
             return (_NOWHERE if name == "where" else _NOTHING)[language]
-        if name == "reason":
+        if name in _REASONS:
             return told(str(value), language)
         if name == "stage":
             return stage(str(value), language)

@@ -1,10 +1,11 @@
-"""Why a version or a machine cannot be told, in the reader's language: what the domain says in its own words."""
+"""Why a version or a machine cannot be told, in the reader's language."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 
+from edge_bridge.cards.sentences import catalogue
 from edge_bridge.domain.evidence import Blind
 
 BLIND: Mapping[str, Mapping[Blind, str]] = {
@@ -56,23 +57,6 @@ _PLACES = (
     (re.compile(r"^((?:[^:]+: )?)sheet (.+), row (\d+)$"), r"\1工作表 \2，第 \3 行"),
     (re.compile(r",? characters (\d+-\d*)$"), r"，第 \1 字符"),
 )
-UNROUTED = {  # what the routing says of an item that leads nowhere
-    "it names no part, drawing or program": "未写明零件、图号或程序",
-    "no machine named and no route matches": "未写明机床，也没有匹配的路由",
-    "no program named and no route gives one": "未写明程序，也没有路由给出程序",
-    "no required version named and no route gives one": "未写明要求的版本，也没有路由给出版本",
-    "unknown machine: ": "未知机床：",
-    "a spreadsheet wrote it in scientific notation": "被电子表格改写为科学计数法",
-    "a spreadsheet made a date of it": "被电子表格改写为日期",
-    "a spreadsheet formula failed": "电子表格公式出错",
-    "a spreadsheet cut it off in a column that was too narrow": "电子表格列宽不足，内容被截断",
-    "leading zeros seem to be lost": "前导零似乎已丢失",
-    "a spreadsheet keeps 15 digits of a number, the rest is lost": "电子表格只保留 15 位数字，其余已丢失",
-    "its cell is a number in a format that cannot be read as it is shown": "单元格的数字格式无法按显示内容读取",
-    "make the column text and export again, or list it under `as_written` if it is right": (
-        "请将该列设为文本后重新导出；若内容无误，请在 `as_written` 中列出该列"
-    ),
-}
 
 
 def place(where: str, language: str) -> str:
@@ -93,7 +77,4 @@ def told(reason: str, language: str) -> str:
     """Return a reason as its reader says it; one that nobody knows stays as it is."""
     if reason in set(Blind):
         return BLIND[language][Blind(reason)]
-    if language == "zh-CN":
-        for said, chinese in UNROUTED.items():
-            reason = reason.replace(said, chinese)
-    return reason
+    return reason if language == "en" else catalogue(language).told(reason)

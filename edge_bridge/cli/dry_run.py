@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from edge_bridge.cards import place
+from edge_bridge.cards import place, told
 from edge_bridge.cli.desk import Desk
 from edge_bridge.cli.dry_halves import Stated, joined
 from edge_bridge.config import AdapterConfig
@@ -206,7 +206,7 @@ class DryRun:
                 return FileRead(name, digest), [Stated(origin.draft, origin) for origin in origins]
             return FileRead(name, digest), [Stated(draft) for draft in self._choice.reader.read(name, data)]
         except AdapterError as error:
-            chinese = _in_chinese(name, error.__cause__)
+            chinese = _in_chinese(name, error)
             return FileRead(name, digest, error=str(error), chinese=chinese, what=_what(error)), []
 
     def _taken(self, read: FileRead, stated: Sequence[Stated], of: int = 0) -> FileRead:
@@ -241,11 +241,11 @@ class DryRun:
         return Outlook(demand, rules, reading, self._ledger.watch.assessment(rules, machine, as_if_now))
 
 
-def _in_chinese(name: str, cause: BaseException | None) -> str:
-    """Return why a file cannot be read in Chinese, from a reader that says it; else nothing."""
-    what, hint = getattr(cause, "chinese", ""), getattr(cause, "chinese_hint", "")
-    where = place(getattr(cause, "where", ""), "zh-CN")
-    return f"{name}: {f'{where}: ' if where else ''}{what} → {hint}" if what else ""
+def _in_chinese(name: str, error: AdapterError) -> str:
+    """Return why a file cannot be read in Chinese, from a reader that says what and where; else nothing."""
+    what, where = _what(error), place(getattr(error.__cause__, "where", ""), "zh-CN")
+    said = f"{where}：{told(what, 'zh-CN')}" if where else told(what, "zh-CN")
+    return f"{name}：{said} → {told(error.hint, 'zh-CN')}" if what else ""
 
 
 def _what(error: AdapterError) -> str:

@@ -138,7 +138,7 @@ def _present(sight: Sight, desk: Desk) -> Iterator[tuple[str, str]]:
     kept, reading = sight.kept, sight.reading
     if kept is not None and kept.reachable is False:
         at, since = desk.time(kept.since), desk.since(kept.since)
-        yield desk.words("explain.lost", at=at, since=since, error=kept.error), "bold red"
+        yield desk.words("explain.lost", at=at, since=since, error=desk.reason(kept.error)), "bold red"
     if reading is None:
         yield desk.words("explain.never"), "yellow"
         return
@@ -153,7 +153,7 @@ def _present(sight: Sight, desk: Desk) -> Iterator[tuple[str, str]]:
     mode = desk.words(reading.mode) if reading.mode else not_known
     yield desk.words("explain.selected", program=reading.main_program or "–", execution=execution, mode=mode), ""
     for fault in reading.faults:
-        yield desk.words("explain.fault", field=fault.field, error=fault.error), "yellow"
+        yield desk.words("explain.fault", field=fault.field, error=desk.reason(fault.error)), "yellow"
 
 
 def _about(ecn: Ecn, desk: Desk) -> Iterator[tuple[str, str]]:

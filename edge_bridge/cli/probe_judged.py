@@ -89,7 +89,7 @@ def problems(looked: Looked, seen: Judgement | None, desk: Desk) -> list[str]:
     """Return what somebody should do something about, each as a sentence."""
     found: list[str] = []
     if looked.error is not None:
-        found.append(str(looked.error))
+        found.append(desk.reason(str(looked.error)))
         if looked.held is not None:
             found.append(desk.words("probe.held_meanwhile", age=desk.since(looked.held["seen"])))
     if (share := looked.share) is not None:

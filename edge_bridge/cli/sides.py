@@ -158,8 +158,8 @@ def _sentence(one: Finding, key: str, desk: Desk) -> str:
         required=one.demand.version or (one.demand.sha256 or "")[:12],
         seen=(found.seen if found else None) or "–",
         scheme=one.demand.rule.scheme,
-        fault=f"{fault.field}: {fault.error}" if fault else "–",
-        error=(sight.kept.error if sight.kept else "") or "–",
+        fault=f"{fault.field}: {desk.reason(fault.error)}" if fault else "–",
+        error=desk.reason(sight.kept.error if sight.kept else "") or "–",
         age=desk.since(sight.reading.at.utc if sight.reading else None),
     )
 

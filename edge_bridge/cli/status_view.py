@@ -82,7 +82,7 @@ def _state(one: Facts, desk: Desk, *, running: bool) -> Text:
         return output.coloured(desk.words("status.never"), "yellow")
     key, style = ("status.up", "green") if one["reachable"] else ("status.lost", "bold red")
     said = output.coloured(desk.words(key, since=desk.since(one["since"])), style)
-    return said.append(f"\n{output.safe(one['error'])}", "") if one["error"] else said
+    return said.append(f"\n{output.safe(desk.reason(one['error']))}", "") if one["error"] else said
 
 
 def _obligations(found: Facts, desk: Desk) -> Iterator[RenderableType]:
@@ -160,7 +160,7 @@ def _around(found: Facts, desk: Desk) -> Iterator[Text]:
 def _source(source: Facts, desk: Desk) -> str:
     name = source["source"]
     if source["lost"]:
-        return desk.words("status.source.lost", source=name, since=desk.since(source["lost"]), error=source["error"])
+        return desk.words("status.source.lost", source=name, since=desk.since(source["lost"]), error=desk.reason(source["error"]))
     if scan := source["scanning"]:
         return desk.words("status.source.progress", source=name, done=spaced(scan["done"]), files=spaced(scan["files"]))
     key = "status.source.ok" if source["first_scan"] else "status.source.scanning"

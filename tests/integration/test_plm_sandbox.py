@@ -67,7 +67,7 @@ async def test_a_file_that_breaks_a_limit(file: bytes, kind: str, detail: str) -
     async with sandbox() as made:
         refusal = await refused(made, file)
         assert (refusal.kind, detail in refusal.what) == (kind, True), refusal.what
-        assert refusal.chinese_hint
+        assert refusal.hint
         assert (await parsed(made, ECN % 1))[0].number == "EC-1"
 
 

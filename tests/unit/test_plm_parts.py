@@ -202,7 +202,7 @@ def test_a_file_settles_only_while_it_stays_the_same() -> None:
 
 
 def test_every_reason_is_told_in_both_languages() -> None:
-    """Each kind has four texts, and those that waiting cannot mend exist."""
+    """Each kind says what is wrong and what to do, and those that waiting cannot mend exist."""
     facts = (
         "encoding",
         "character",
@@ -219,13 +219,13 @@ def test_every_reason_is_told_in_both_languages() -> None:
         "path",
         "root",
         "sheet",
-        "minutes",
+        "timeout",
         "reason",
-        "chinese",
     )
     for kind in Unreadable.kinds():
         refusal = Unreadable(kind, "line 1", **dict.fromkeys((*facts, "other", "place", "limit"), "x"))
-        assert all((refusal.what, refusal.hint, refusal.chinese, refusal.chinese_hint))
+        assert refusal.what
+        assert refusal.hint
     assert set(Unreadable.kinds()) >= NEVER_BETTER
 
 

@@ -99,5 +99,5 @@ def test_what_is_read_passes_between_processes(case: str) -> None:
     drafts, refusal = attempt(data, options, settled=True)
     assert pickle.loads(pickle.dumps(drafts)) == drafts
     again = pickle.loads(pickle.dumps(refusal))
-    shown = ("kind", "where", "reason", "chinese", "chinese_hint")
+    shown = ("kind", "where", "what", "hint")
     assert [getattr(again, name, None) for name in shown] == [getattr(refusal, name, None) for name in shown]
