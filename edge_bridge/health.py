@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from edge_bridge.domain.books import Books
+from edge_bridge.domain.evidence import counting, selected_program
 from edge_bridge.domain.instant import to_text, to_text_or_none
 from edge_bridge.domain.obligation import Obligation, Verdict
-from edge_bridge.domain.state import register_key
+from edge_bridge.domain.plant import Machine
+from edge_bridge.domain.reading import Reading
+from edge_bridge.domain.state import Binding, register_key
 from edge_bridge.domain.told import card_data, program_data
 
 MOST_OBLIGATIONS = 200  # in one answer: the most urgent ones; the rest is a number
@@ -55,7 +58,7 @@ def machines(books: Books) -> list[dict[str, Any]]:
         kept = books.state.machine.get(machine.id)
         reading = books.latest.get(machine.id) or (kept.reading if kept else None)
         open_here = books.obligations_at(machine.id)
-        shown = program_data(reading) if reading else {}
+        shown = program_data(reading) | _version(reading, machine, books) if reading else {}
         lines.append(
             {
                 "machine": machine.id,
@@ -74,6 +77,16 @@ def machines(books: Books) -> list[dict[str, Any]]:
             }
         )
     return lines
+
+
+def _version(reading: Reading, machine: Machine, books: Books) -> dict[str, Any]:
+    """Return the version that counts for the selected program, with the extractor that gave it."""
+    kept, selected = books.state.machine.get(machine.id), selected_program(reading, machine)
+    rules = books.state.requirement.get(register_key(machine.id, selected)) if selected else None
+    demand = rules.demand if rules is not None else None
+    rule = demand.rule if demand is not None else machine.rule
+    found = counting(reading, machine, kept.binding if kept is not None else Binding(), demand, rule)
+    return {"version": found.value, "extractor": found.extractor} if found is not None else {}
 
 
 def obligations(books: Books) -> list[dict[str, Any]]:

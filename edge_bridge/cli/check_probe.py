@@ -101,7 +101,12 @@ def _wrong(looked: Looked, seen: Judgement | None, desk: Desk) -> tuple[str, str
 def _say(line: Mapping[str, Any], looked: Looked, seen: Judgement | None, desk: Desk) -> None:
     name = title(looked.adapter)
     if not line["ok"]:
-        output.paragraph(desk.words("check.wrong", adapter=name, what=desk.reason(str(line["what"])), fix=desk.reason(str(line["fix"]))), "red")
+        output.paragraph(
+            desk.words(
+                "check.wrong", adapter=name, what=desk.reason(str(line["what"])), fix=desk.reason(str(line["fix"]))
+            ),
+            "red",
+        )
     elif looked.asked and looked.held is not None:
         output.paragraph(desk.words("check.asked", adapter=name, age=desk.since(looked.held["seen"])), "green")
     else:

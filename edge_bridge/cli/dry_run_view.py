@@ -108,7 +108,7 @@ def _lines(one: EcnRead, desk: Desk, *, fields: bool) -> Iterator[tuple[str, str
         facts["row"] = desk.place(facts["row"])
         yield desk.words("ecn.item", machines=", ".join(item.machines) or "–", **facts), "", 4
         if item.effectivity:
-            yield desk.words("effectivity", text=item.effectivity), "yellow", 6
+            yield desk.words("effectivity", text=desk.reason(item.effectivity)), "yellow", 6
         if origin is not None and place < len(origin.items):
             yield from _origins(origin.items[place], desk, indent=6)
         if reason := reasons.get(id(item)):

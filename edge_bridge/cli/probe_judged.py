@@ -109,7 +109,7 @@ def problems(looked: Looked, seen: Judgement | None, desk: Desk) -> list[str]:
 
 def _fault(fault: Fault, looked: Looked, desk: Desk) -> str:
     """Say what could not be read, and for a place of the file's own how a right one is found."""
-    said = desk.words("explain.fault", field=fault.field, error=fault.error)
+    said = desk.words("explain.fault", field=fault.field, error=desk.reason(fault.error))
     if fault.field in _FROM_TEXTS or not hasattr(looked.adapter.adapter, "browse"):
         return said
     return f"{said} {desk.words('probe.fault.fix', adapter=looked.id)}"

@@ -42,7 +42,7 @@ def _required(one: Finding, desk: Desk) -> Iterator[str]:
     drawing = {"part": demand.part or "–", "drawing": demand.drawing or "–", "revision": demand.revision or "–"}
     yield desk.words("req.part", scheme=demand.rule.scheme, **drawing)
     if demand.effectivity:
-        yield desk.words("effectivity", text=demand.effectivity)
+        yield desk.words("effectivity", text=desk.reason(demand.effectivity))
     source = obligation or ecn
     if source is not None:
         facts = {"source": source.source, "file": source.file, "sha256": source.sha256[:12]}

@@ -160,7 +160,9 @@ def _around(found: Facts, desk: Desk) -> Iterator[Text]:
 def _source(source: Facts, desk: Desk) -> str:
     name = source["source"]
     if source["lost"]:
-        return desk.words("status.source.lost", source=name, since=desk.since(source["lost"]), error=desk.reason(source["error"]))
+        return desk.words(
+            "status.source.lost", source=name, since=desk.since(source["lost"]), error=desk.reason(source["error"])
+        )
     if scan := source["scanning"]:
         return desk.words("status.source.progress", source=name, done=spaced(scan["done"]), files=spaced(scan["files"]))
     key = "status.source.ok" if source["first_scan"] else "status.source.scanning"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from edge_bridge.domain.agenda import Duty
@@ -193,7 +194,7 @@ class Docket:
                 "seen": obligation.observed,
                 "since": to_text(obligation.unmet_since),
                 "due": to_text(obligation.due.utc),
-                "stage": max(obligation.stages, key=lambda s: obligation.stages[s]) if obligation.stages else None,
+                "stage": _last_stage(obligation.stages),
             },
             cause=obligation.last_event,
         )
@@ -224,6 +225,11 @@ class Docket:
                 requirement, verdict=str(kept.verdict), due=kept.due.utc, obligation=kept.id
             )
         return kept
+
+
+def _last_stage(stages: Mapping[str, Milliseconds]) -> str | None:
+    """Return the stage that was reached last; of several at one time the one that was told last."""
+    return max(reversed(list(stages)), key=lambda stage: stages[stage], default=None)
 
 
 def _ran_old(kept: MachineState, demand: Demand, start: Milliseconds, until: Milliseconds) -> Milliseconds:

@@ -13,7 +13,7 @@ from edge_bridge.domain.plant import Judge, Machine
 from edge_bridge.domain.reading import Evidence, Execution, Reading
 from edge_bridge.domain.routing import Demand
 from edge_bridge.domain.state import Binding
-from edge_bridge.domain.version import Comparison, Extractor
+from edge_bridge.domain.version import Comparison, Extractor, VersionRule
 
 NAMING = ("main_program", "active_program", "called")
 """The fields of a reading that name the judged programs: when one cannot be read, nothing is known to be gone."""
@@ -195,6 +195,23 @@ def _content(demand: Demand, digests: list[Evidence], version: Assessment) -> As
     if demand.sha256 not in (found.value.lower(), found.raw.lower()):  # of the normalised text, or of the bytes
         return Assessment(Comparison.OTHER, evidence=found, edited=demand.version is not None and version.matches)
     return version if version.evidence or version.blind else replace(version, evidence=found)
+
+
+def counting(
+    reading: Reading, machine: Machine, binding: Binding, demand: Demand | None, rule: VersionRule
+) -> Evidence | None:
+    """Return what says the version of the selected program: what its demand is judged by, else the first that may be believed
+    and fits; where nothing does, the first that was read.
+
+    demand: of the selected program, None when nothing demands a version of it. rule: how versions are written there.
+    """
+    if demand is not None and (judged := assess(reading, machine, binding, demand).evidence) is not None:
+        return judged
+    selected = selected_program(reading, machine)
+    own = [e for e in reading.evidence if selected is not None and _belongs(e, selected, selected, machine)]
+    sure = [e for e in own if e.program is not None or e.bound or binding.ran or e.field in binding.bound]
+    fitting = [e for e in sure if e.extractor is not Extractor.DIGEST and rule.key(e.value) is not None]
+    return next(iter((*fitting, *reading.evidence)), None)
 
 
 def machine_side(reading: Reading | None, evidence: Evidence | None) -> dict[str, Any]:

@@ -62,7 +62,9 @@ def said_in(file: Path) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and (name := getattr(node.func, "id", "")) in ERRORS:
             what, hint = (list(texts(argument, known)) for argument in (*node.args, None)[:2])
-            yield from (f"http://7 {one}" if name == "NotMtConnect" and one else one for one in what)  # its reader adds the place
+            yield from (
+                f"http://7 {one}" if name == "NotMtConnect" and one else one for one in what
+            )  # its reader adds the place
             yield from hint
 
 
@@ -85,7 +87,19 @@ def test_every_reason_is_told_in_chinese(text: str, file: str) -> None:
 @pytest.mark.parametrize("kind", Unreadable.kinds())
 def test_every_refusal_of_a_file_is_told_in_chinese(kind: str) -> None:
     """What is wrong and what to do, whole: no English is left but what is quoted."""
-    facts = ("encoding", "character", "field", "column", "found", "key", "detail", "count", "expected", "number", "value")
+    facts = (
+        "encoding",
+        "character",
+        "field",
+        "column",
+        "found",
+        "key",
+        "detail",
+        "count",
+        "expected",
+        "number",
+        "value",
+    )
     facts += ("other", "place", "limit", "path", "root", "values", "sheet", "reason", "timeout")
     refusal = Unreadable(kind, "line 3", **dict.fromkeys(facts, "7"))
     for text in (refusal.what, refusal.hint):
@@ -99,8 +113,12 @@ def test_the_parts_of_a_reason() -> None:
     for english, chinese in (
         ("nothing listens at opc.tcp://c:4840 → update its server", "opc.tcp://c:4840 上没有服务在监听 → 请更新其服务器"),
         ("EL-1: no machine named and no route matches", "EL-1：未写明机床，也没有匹配的路由"),
-        ("EL-1: unknown machine: m9; E-2: it names no part, drawing or program", "EL-1：未知机床：m9；E-2：未写明零件、图号或程序"),
+        ("E-1: unknown machine: m9; E-2: it names no part, drawing or program", "E-1：未知机床：m9；E-2：未写明零件、图号或程序"),
         ("the PLM folder /p: q cannot be read: Permission denied", "PLM 文件夹 /p: q 无法读取：权限不足"),
+        ("serial 100 – …, lot L7", "序列号 100 – …，批次 L7"),
+        ("serial … – 200", "序列号 … – 200"),
+        ("lot L7", "批次 L7"),
+        ("no reading for 12 s", "已 12 秒没有读数"),
         ("10.0.0.1:502 says: gateway path unavailable", "10.0.0.1:502 应答：网关路径不可用"),
         ("plc:502: the answer is not Modbus TCP → ring 4711", "plc:502：应答不是 Modbus TCP → ring 4711"),
         ("say which one it is: `columns: {number: <header in the file>}`; check `encoding:` if they look scrambled",
@@ -111,7 +129,8 @@ def test_the_parts_of_a_reason() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "x", "OSError: boo: hoo; bah → {0}", "a: b: c", "{machine}", "nothing listens at ", "→", " → ", "; ; : "]
+    "text",
+    ["", "x", "OSError: boo: hoo; bah → {0}", "a: b: c", "{machine}", "nothing listens at ", "→", " → ", "; ; : "],
 )
 def test_an_unknown_reason_stays_as_it_is(text: str) -> None:
     """English is better than nothing, and a value with braces is only text."""
@@ -142,7 +161,12 @@ def test_cards_quote_reasons_in_both_languages() -> None:
     writer = Writer(load_templates(), "UTC")
     for kind, name, reason, chinese in (
         (Kind.MACHINE_UNREACHABLE, "error", "nothing listens at opc.tcp://c:4840", "上没有服务在监听"),
-        (Kind.SOURCE_LOST, "error", "the PLM folder /p cannot be read: Stale file handle", "无法读取：共享文件句柄已失效"),
+        (
+            Kind.SOURCE_LOST,
+            "error",
+            "the PLM folder /p cannot be read: Stale file handle",
+            "无法读取：共享文件句柄已失效",
+        ),
         (Kind.ECN_REJECTED, "reason", "the file is empty", "文件为空"),
         (Kind.STORE_RECOVERED, "happened", "torn. It was moved to /x; a new epoch begins", "已移至 /x；开始新的纪元"),
     ):
@@ -157,7 +181,9 @@ def test_cards_quote_reasons_in_both_languages() -> None:
 def test_catalogues_are_sound(file: Path) -> None:
     """Every sentence keeps all its values, gaps never touch, and what is said is Chinese."""
     for english, chinese in read(file).items():
-        ours, theirs = ([name for _, name, _, _ in string.Formatter().parse(text) if name] for text in (english, chinese))
+        ours, theirs = (
+            [name for _, name, _, _ in string.Formatter().parse(text) if name] for text in (english, chinese)
+        )
         assert sorted(set(ours)) == sorted(set(theirs)), english
         assert len(set(ours)) == len(ours), f"one value twice: {english}"
         assert not re.search(r"\}\{(?!\{)", english.replace("{{", "").replace("}}", "")), english

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from edge_bridge.domain.card import Kind
 from edge_bridge.domain.ecn import MOST_STEPS, EcnDraft, Item, Status
 from edge_bridge.domain.event import EventType
 from edge_bridge.domain.instant import DAY, HOUR, MINUTE, TimeQuality, When
@@ -110,6 +111,17 @@ def test_the_way_is_told_with_the_ecn() -> None:
         "review",
         "programming",
     ]
+
+
+def test_a_card_names_the_last_stage_even_of_one_moment() -> None:
+    """A file that says that it is released and in review has both at one time: it hangs in the review."""
+    shop = Shop()
+    shop.reads("1")
+    shop.notice(draft("E1", released=shop.now.utc, stage="review"))
+    stages = shop.ledger.books.state.ecn["E1"].stages
+    assert (list(stages), len(set(stages.values()))) == (["released", "review"], 1)
+    shop.keeps_reading(16 * 60, "1")
+    assert shop.card(Kind.OVERDUE).facts["stage"] == "review"
 
 
 def effective(**more: str) -> EcnDraft:
