@@ -20,6 +20,12 @@ class EdgeBridgeError(Exception):
         return f"{self.what} → {self.hint}" if self.hint else self.what
 
 
+class UsageError(EdgeBridgeError):
+    """What was typed cannot be meant."""
+
+    exit_code = 2
+
+
 class ConfigError(EdgeBridgeError):
     """A setting that cannot be used: `where` is `file:line:column`, `key` its path, such as `('nodes', 'mode')`."""
 

@@ -70,21 +70,26 @@ def main(argv: Sequence[str] | None = None) -> int:
         if debug:
             traceback.print_exc()
         said = f"this is a bug in edge-bridge: {type(error).__name__}: {error}"
-        print(f"edge-bridge: {said}{'' if debug else '; run again with --debug'}", file=sys.stderr)
+        _say(EdgeBridgeError(f"{said}{'' if debug else '; run again with --debug'}"), as_json="--json" in words)
         return BUG
 
 
 def _failed(error: EdgeBridgeError, *, debug: bool, as_json: bool) -> int:
-    """Say what went wrong, to a person and, where JSON was asked for, to the program that reads it."""
+    """Say what went wrong, and return the exit code."""
     if debug:
         traceback.print_exc()
+    _say(error, as_json=as_json)
+    return error.exit_code
+
+
+def _say(error: EdgeBridgeError, *, as_json: bool) -> None:
+    """Tell a person and, where JSON was asked for, the program that reads it."""
     if as_json:
         problems = error.problems if isinstance(error, ConfigErrors) else (error,)
         told = [{"what": one.what, "fix": one.hint, "where": getattr(one, "where", "")} for one in problems]
         print(json.dumps({"ok": False, "error": str(error), "problems": told}, ensure_ascii=False, indent=2))
     for line in str(error).splitlines():
         print(f"edge-bridge: {line}", file=sys.stderr)
-    return error.exit_code
 
 
 def available() -> tuple[str, ...]:

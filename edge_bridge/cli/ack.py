@@ -11,11 +11,10 @@ from edge_bridge.cli import output
 from edge_bridge.cli.desk import Desk
 from edge_bridge.cli.identify import short_ids, starting_with
 from edge_bridge.control import NotRunning
-from edge_bridge.errors import ControlError
+from edge_bridge.errors import ControlError, UsageError
 
 NAME = "ack"
 HELP = "Acknowledge a card. Exit code 1: refused, or the daemon is not running."
-USAGE = 2
 
 Told = Mapping[str, Any]
 
@@ -38,8 +37,7 @@ def run(args: argparse.Namespace) -> int:
     card = _one(args.card, cards, desk)
     if not args.party or not (args.by or "").strip():
         missing = "ack.no_name" if args.party else "ack.no_party"
-        output.complain(desk.words(missing, parties="|".join(card["parties"])))
-        return USAGE
+        raise UsageError(desk.words(missing, parties="|".join(card["parties"])))
     order = {
         "id": f"cli-{uuid.uuid4()}",
         "card_id": card["card_id"],

@@ -12,12 +12,12 @@ from typing import Any, cast
 
 from edge_bridge.cli import output
 from edge_bridge.cli.browse_view import Found, heading, line
-from edge_bridge.cli.chosen import UsageError, announced, chosen, own_session_argument, single_session, where
+from edge_bridge.cli.chosen import announced, chosen, own_session_argument, single_session, where
 from edge_bridge.cli.desk import Desk
 from edge_bridge.cli.patience import Patience, to_the_end
 from edge_bridge.cli.probe_look import in_words
 from edge_bridge.config import AdapterConfig
-from edge_bridge.errors import ConfigError, EdgeBridgeError
+from edge_bridge.errors import ConfigError, EdgeBridgeError, UsageError
 from edge_bridge.ports import Browses
 
 NAME = "browse"

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from typing import Any, ClassVar, Protocol, cast
+from typing import Any, Protocol, cast
 
 from edge_bridge.cli import output
 from edge_bridge.cli.desk import Desk
 from edge_bridge.cli.identify import nearest
 from edge_bridge.config import AdapterConfig
 from edge_bridge.control import NotRunning
-from edge_bridge.errors import ConfigError, ControlError, EdgeBridgeError
-
-
-class UsageError(EdgeBridgeError):
-    """What was typed cannot be meant."""
-
-    exit_code: ClassVar[int] = 2
+from edge_bridge.errors import ConfigError, ControlError, UsageError
 
 
 def chosen(args: argparse.Namespace, name: str) -> tuple[Desk, AdapterConfig]:

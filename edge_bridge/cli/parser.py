@@ -1,10 +1,13 @@
-"""An argument parser that takes options anywhere: before, between and after a command's words."""
+"""An argument parser that takes options anywhere, and says wrong usage like every other error: for `--json`, too."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
+
+from edge_bridge.errors import UsageError
 
 
 class Parser(argparse.ArgumentParser):
@@ -26,3 +29,8 @@ class Parser(argparse.ArgumentParser):
             return self.parse_known_intermixed_args(args, namespace)
         finally:
             self._intermixes = True
+
+    def error(self, message: str) -> NoReturn:
+        """Show how it is used, and raise UsageError."""
+        self.print_usage(sys.stderr)
+        raise UsageError(message, f"see: {self.prog} --help")

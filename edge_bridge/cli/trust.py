@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from edge_bridge import trusting
-from edge_bridge.cli import USAGE, output, shared
+from edge_bridge.cli import output, shared
 from edge_bridge.cli.desk import Desk, instant
 from edge_bridge.control import NotRunning
 from edge_bridge.domain.instant import Milliseconds
-from edge_bridge.errors import EdgeBridgeError
+from edge_bridge.errors import EdgeBridgeError, UsageError
 from edge_bridge.pki import readable_fingerprint
 
 NAME = "trust"
@@ -127,8 +127,7 @@ def _reject(args: argparse.Namespace, desk: Desk) -> int:
 
 def _decide(args: argparse.Namespace, desk: Desk, verb: str, **meant: str) -> int:
     if "fingerprint" in meant and readable_fingerprint(meant["fingerprint"]) is None:
-        output.complain(desk.words("trust.short", which=args.which))
-        return USAGE
+        raise UsageError(desk.words("trust.short", which=args.which))
     answer, running = _ask(desk, verb, **meant)
     if args.json:
         output.print_json(answer)

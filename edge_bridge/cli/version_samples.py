@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_bridge.cli import output
-from edge_bridge.cli.chosen import UsageError
 from edge_bridge.cli.words import words
 from edge_bridge.domain.nc_program import Content, content, decoded
+from edge_bridge.errors import UsageError
 
 LARGEST = 4_000_000  # bytes; a larger program is not read whole from a control either
 STDIN = "-"

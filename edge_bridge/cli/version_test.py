@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 from edge_bridge.cli import output
-from edge_bridge.cli.chosen import UsageError, chosen, title
+from edge_bridge.cli.chosen import chosen, title
 from edge_bridge.cli.version_samples import STDIN, Sample, samples
 from edge_bridge.cli.version_tried import Testing, tried
 from edge_bridge.cli.version_view import as_data, good, show
 from edge_bridge.cli.words import words
 from edge_bridge.domain.version import Scheme, VersionRule
-from edge_bridge.errors import ConfigError
+from edge_bridge.errors import ConfigError, UsageError
 from edge_bridge.options import ExtractorOptions, read_options
 
 NAME = "version-test"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edge_bridge.cli.parser import Parser
+from edge_bridge.errors import UsageError
 
 
 def parser() -> Parser:
@@ -45,7 +46,7 @@ def test_what_is_absent_keeps_its_default() -> None:
 )
 def test_wrong_usage_is_refused(words: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Code 2, with the usage of the command."""
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(UsageError, match=said) as refused:
         parser().parse_args(words.split())
-    assert left.value.code == 2
-    assert said in capsys.readouterr().err
+    assert refused.value.exit_code == 2
+    assert capsys.readouterr().err.startswith("usage: ")
