@@ -25,11 +25,14 @@ _HARMLESS = re.compile(r"\[(?:black|blue|cyan|green|magenta|red|white|yellow|col
 _PADDING = re.compile(r"_.|\*.")
 _QUOTED = re.compile(r'"[^"]*"|\\.')
 _MOST_DIGITS = 15
+_LONGEST = 255  # characters of a format, as Excel has it; patterns of brackets take long over what never closes them
 _DAY_ZERO = {False: datetime(1899, 12, 30), True: datetime(1904, 1, 1)}
 
 
 def is_date(code: str) -> bool:
     """Tell whether a format shows a date or a time."""
+    if len(code) > _LONGEST:
+        return False
     bare = _BRACKET.sub("", _QUOTED.sub("", code.partition(";")[0])).casefold()
     return bare != GENERAL.casefold() and re.search("[dmyhs年月日]", bare) is not None
 
@@ -67,6 +70,8 @@ def shown(value: str, code: str) -> tuple[str, str]:
         return plain, PRECISION
     if code.casefold() == GENERAL.casefold() or code == "@":
         return plain, ""
+    if len(code) > _LONGEST:
+        return plain, FORMAT
     return _formatted(number, plain, code)
 
 
