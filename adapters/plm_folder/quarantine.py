@@ -9,7 +9,7 @@ from pathlib import Path
 
 from adapters.plm_folder.names import shown
 from adapters.plm_folder.unreadable import Unreadable
-from edge_bridge.cards.reasons import place, told
+from edge_bridge.cards import place, told
 
 MOST_COPIES = 500
 MOST_BYTES = 500_000_000

@@ -12,7 +12,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from edge_bridge import strict_yaml
-from edge_bridge.cards.reasons import place, stage, told
+from edge_bridge.cards.places import place
+from edge_bridge.cards.reasons import stage, told
 from edge_bridge.domain.card import Card, Kind
 from edge_bridge.domain.instant import to_text
 from edge_bridge.domain.plant import Machine

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from edge_bridge.cards.sentences import catalogue
@@ -50,22 +49,6 @@ STAGES: Mapping[str, Mapping[str, str]] = {
         "loaded": "程序已在机床上",
     },
 }
-_PLACES = (
-    (re.compile(r"\bline (\d+)\b"), r"第 \1 行"),
-    (re.compile(r",? column (\d+)\b"), r"，第 \1 列"),
-    (re.compile(r"^((?:[^:]+: )?)sheet (.+), cell ([A-Z]+\d+)$"), r"\1工作表 \2，单元格 \3"),
-    (re.compile(r"^((?:[^:]+: )?)sheet (.+), row (\d+)$"), r"\1工作表 \2，第 \3 行"),
-    (re.compile(r",? characters (\d+-\d*)$"), r"，第 \1 字符"),
-)
-
-
-def place(where: str, language: str) -> str:
-    """Return a place in a file as its reader says it: `line 7`, `第 7 行`."""
-    if language != "zh-CN":
-        return where
-    for pattern, chinese in _PLACES:
-        where = pattern.sub(chinese, where)
-    return where
 
 
 def stage(name: str, language: str) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 import structlog
 
 from edge_bridge import strict_yaml
+from edge_bridge.cards.places import is_place, place
 from edge_bridge.errors import ConfigError
 
 ADAPTERS = "edge_bridge.adapters"  # their entry points; `plugins` loads what they name, here only their folder matters
@@ -30,9 +31,10 @@ _Pieces = tuple[tuple[str, str | None], ...]  # literal text and the placeholder
 class Catalogue:
     """The sentences of one language. A sentence that is not in it stays as it is, whole or in part: never nothing."""
 
-    def __init__(self, sentences: Mapping[str, str], marks: tuple[str, str] = ("; ", ": ")) -> None:
+    def __init__(self, sentences: Mapping[str, str], language: str = "") -> None:
         """Take sentences with {placeholders} as str.format writes them. Raises ValueError for one that is no template."""
-        self._then, self._colon = marks
+        self._language = language
+        self._then, self._colon = _MARKS.get(language, ("; ", ": "))
         pairs = [(_pieces(one), _pieces(other)) for one, other in sentences.items()]
         self._whole = {one[0][0]: other[0][0] for one, other in pairs if len(one) == 1 and one[0][1] is None}
         templates = [pair for pair in pairs if any(name for _, name in pair[0])]
@@ -55,7 +57,7 @@ class Catalogue:
             if (values := _values(pieces, text)) is not None:
                 told = {name: self._told(value, depth + 1) for name, value in values.items()}
                 return "".join(literal + (told.get(name, "") if name else "") for literal, name in other)
-        return self._in_parts(text, depth)
+        return place(text, self._language) if is_place(text) else self._in_parts(text, depth)
 
     def _in_parts(self, text: str, depth: int) -> str:
         """Return a text that is no sentence of ours, with those of its parts told that are; else as it is."""
@@ -77,7 +79,7 @@ def catalogue(language: str) -> Catalogue:
             sentences |= read(file)
         except ConfigError as error:  # an adapter from elsewhere: its reasons stay English, everything else goes on
             log.warning("reasons cannot be read", file=str(file), error=str(error))
-    return Catalogue(sentences, _MARKS.get(language, ("; ", ": ")))
+    return Catalogue(sentences, language)
 
 
 def read(file: Path) -> dict[str, str]:
@@ -136,8 +138,8 @@ def _values(pieces: _Pieces, text: str) -> dict[str, str] | None:
         return None
     values: dict[str, str] = {}
     at = len(first)
-    for place, (literal, following) in enumerate(pieces[1:], 1):
-        last = place == len(pieces) - 1 and following is None
+    for number, (literal, following) in enumerate(pieces[1:], 1):
+        last = number == len(pieces) - 1 and following is None
         end = len(text) - len(literal) if last else text.find(literal, at + 1)
         if end <= at or not text.endswith(literal if last else ""):
             return None

@@ -87,7 +87,7 @@ class Outlook:
 class EcnRead:
     """One ECN of the file: what it says, what its dates mean, where it leads, and what would become of it.
 
-    alone: it is items that wait for their ECN, which is in none of the files.
+    alone: it is items that wait for their ECN, which is in none of the files. bare: it is an ECN that waits for its items.
     """
 
     draft: EcnDraft
@@ -98,6 +98,7 @@ class EcnRead:
     unrouted: tuple[Unrouted, ...] = ()
     origin: TracedEcn | None = None
     alone: bool = False
+    bare: bool = False
 
     @property
     def faulty(self) -> bool:
@@ -108,8 +109,8 @@ class EcnRead:
     @property
     def causes(self) -> frozenset[tuple[str, str]]:
         """What somebody must mend, as (kind, detail): the same in thousands of files is one thing to do."""
-        if self.alone:
-            return frozenset({("alone", "")})
+        if self.alone or self.bare:
+            return frozenset({("alone" if self.alone else "bare", "")})
         if self.draft.status is None:
             return frozenset({("unknown_status", self.draft.status_word)})
         return frozenset(("unrouted", one.reason) for one in self.unrouted) if self.faulty else frozenset()
@@ -216,6 +217,7 @@ class DryRun:
 
     def _take(self, one: Stated, name: str, digest: str) -> EcnRead:
         draft, alone = one.draft, self._choice.joins and one.is_items
+        bare = self._choice.joins and one.is_header and draft.status is not None and draft.status.in_force
         books, plant = self._ledger.books, self._desk.config.plant
         dates = timing(draft, self._desk.now.utc, plant)
         demands, unrouted = route(draft, plant)
@@ -227,7 +229,7 @@ class DryRun:
             finished(self._ledger.intake.take(notice))  # and no cards: nobody reads them here
         outlooks = tuple(self._outlook(demand) for demand in demands)
         return EcnRead(
-            draft, dates, books.state.ecn.get(draft.number), same, outlooks, tuple(unrouted), one.origin, alone
+            draft, dates, books.state.ecn.get(draft.number), same, outlooks, tuple(unrouted), one.origin, alone, bare
         )
 
     def _outlook(self, demand: Demand) -> Outlook:

@@ -44,6 +44,7 @@ def _ecn_data(one: EcnRead, desk: Desk) -> dict[str, Any]:
         "waits_until": to_text_or_none(one.timing.waits_until),
         "same": one.same,
         "alone": one.alone,
+        "bare": one.bare,
         "baseline": bool(one.ecn and one.ecn.baseline),
         "stage": draft.stage,
         "items": [_item_data(item) for item in draft.items],

@@ -51,7 +51,9 @@ def show_causes(found: Sequence[FileRead], desk: Desk) -> None:
     for (kind, detail), names in ordered[:MOST_CAUSES]:
         values = {"word": detail} if kind == "unknown_status" else {"reason": desk.reason(detail)}
         what = (
-            desk.words("ecn.unreadable", what=detail) if kind == "unreadable" else desk.words(f"ecn.{kind}", **values)
+            desk.words("ecn.unreadable", what=desk.reason(detail))
+            if kind == "unreadable"
+            else desk.words(f"ecn.{kind}", **values)
         )
         output.paragraph(desk.words("ecn.cause", count=len(names), what=what, file=names[0]), "red")
     if (left := len(ordered) - MOST_CAUSES) > 0:
@@ -85,6 +87,8 @@ def _lines(one: EcnRead, desk: Desk, *, fields: bool) -> Iterator[tuple[str, str
     yield desk.words("ecn.head", ecn=draft.number, status=status, word=word, title=title), "bold", 2
     if one.alone:
         yield desk.words("ecn.alone"), "bold red", 4
+    elif one.bare:
+        yield desk.words("ecn.bare"), "bold red", 4
     elif draft.status is None:
         yield desk.words("ecn.unknown_status", word=draft.status_word), "bold red", 4
     released, effective = _when(draft.released, desk), _when(draft.effective_from, desk)
@@ -98,8 +102,8 @@ def _lines(one: EcnRead, desk: Desk, *, fields: bool) -> Iterator[tuple[str, str
     by_item: defaultdict[int, list[Outlook]] = defaultdict(list)
     for outlook in one.outlooks:
         by_item[outlook.demand.item].append(outlook)
-    reasons = {id(u.item): u.reason for u in one.unrouted}
-    for lost in one.unrouted if not draft.items else ():
+    reasons = {id(u.item): u.reason for u in one.unrouted if not one.bare}
+    for lost in one.unrouted if not draft.items and not one.bare else ():
         yield desk.words("ecn.unrouted", reason=desk.reason(lost.reason)), "bold red", 4
     for place, item in enumerate(draft.items):
         facts = {

@@ -40,7 +40,7 @@ def _head(found: Facts, desk: Desk) -> Iterator[Text]:
     head = desk.words("status.head", site=found["site"], gateway=found["gateway"], up=up, version=found["version"])
     yield output.coloured(head, "bold")
     if troubles := found["troubles"]:
-        parts = [f"{_part(name, desk)}: {what}" for name, what in troubles.items()]
+        parts = [f"{_part(name, desk)}: {desk.reason(what)}" for name, what in troubles.items()]
         yield output.coloured(desk.words("status.trouble", what="; ".join(parts)), "bold red")
     else:
         yield output.coloured(desk.words("status.fine"), "green")
@@ -177,6 +177,6 @@ def _broker(broker: Facts, desk: Desk) -> Iterator[Text]:
         if topic := broker["nobody_subscribes"]:
             yield output.coloured(desk.words("status.broker.nobody", topic=topic), "yellow")
     else:
-        error = broker["last_error"] or desk.words("unknown")
+        error = desk.reason(broker["last_error"] or "") or desk.words("unknown")
         text = desk.words("status.broker.down", broker=broker["broker"], since=since, error=error)
         yield output.coloured(text, "bold red")

@@ -22,12 +22,13 @@ from edge_bridge.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
 ADAPTERS = ("mtconnect", "modbus", "nc_folder", "opcua", "plm_folder")
-CORE = ("supervisor.py", "blocking.py", "pki/files.py", "pki/own.py", "pki/trust.py")  # what a card may quote
+CORE = ("supervisor.py", "blocking.py", "mqtt/failures.py", "pki/files.py", "pki/own.py", "pki/trust.py")
 FILES = [file for name in ADAPTERS for file in sorted((ROOT / "adapters" / name).rglob("*.py"))]
 FILES += [ROOT / "edge_bridge" / name for name in CORE]
 CATALOGUES = [ROOT / "edge_bridge/cards/reasons.zh-CN.yaml"]
 CATALOGUES += [ROOT / "adapters" / name / "reasons.zh-CN.yaml" for name in ADAPTERS]
 ERRORS = {"AdapterError", "RefusedError", "UntrustedError", "CertificateError", "NotMtConnect", "UnusableAnswerError"}
+ERRORS |= {"BrokerError", "BrokerRefusedError", "OldBrokerError"}
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 
@@ -115,6 +116,10 @@ def test_the_parts_of_a_reason() -> None:
         ("EL-1: no machine named and no route matches", "EL-1：未写明机床，也没有匹配的路由"),
         ("E-1: unknown machine: m9; E-2: it names no part, drawing or program", "E-1：未知机床：m9；E-2：未写明零件、图号或程序"),
         ("the PLM folder /p: q cannot be read: Permission denied", "PLM 文件夹 /p: q 无法读取：权限不足"),
+        ("bad.csv: line 2: the file is empty → export it again; it may have been cut off",
+         "bad.csv：第 2 行：文件为空 → 请重新导出；文件可能不完整"),
+        ("mqtt://b:1883: nothing listens there → is the broker running, and is the port right?",
+         "mqtt://b:1883：没有服务在监听 → 消息服务器是否运行？端口是否正确？"),
         ("serial 100 – …, lot L7", "序列号 100 – …，批次 L7"),
         ("serial … – 200", "序列号 … – 200"),
         ("lot L7", "批次 L7"),

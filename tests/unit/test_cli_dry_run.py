@@ -195,3 +195,31 @@ def test_a_place_in_chinese(where: str, chinese: str) -> None:
     """Line, cell and characters are named as the reader names them; a path is a path."""
     assert place(where, "zh-CN") == chinese
     assert place(where, "en") == where
+
+
+@pytest.mark.parametrize("language", ["en", "zh-CN"])
+def test_an_ecn_whose_items_are_in_no_file(folder: Path, capsys: pytest.CaptureFixture[str], language: str) -> None:
+    """With `join`, its items are missing: nobody is sent to the routes."""
+    write(folder, "adapters/plm.yaml", "adapter: plm_folder\npath: ../plm\njoin: {timeout: 5m}\n")
+    file = folder.parent / "head.csv"
+    file.write_text("number,status,title\nE1,released,T\n", encoding="utf-8")
+    assert main(["--config", str(folder), "--lang", language, "ecn", str(file)]) == 1
+    said = capsys.readouterr().out
+    assert (
+        "ITS ITEMS ARE MISSING → none of these files" if language == "en" else "缺少其条目 → 这些文件中没有"
+    ) in said
+    assert "routes.yaml" not in said
+
+
+def test_why_a_file_cannot_be_read_in_chinese(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What, where and what to do, by a look at one file and at a folder of many."""
+    write(folder, "adapters/plm.yaml", "adapter: plm_folder\npath: ../plm\n")
+    drafts = folder.parent / "drafts"
+    drafts.mkdir()
+    for n in range(60):
+        (drafts / f"{n}.csv").write_text("number,status\nE1,released,x\n", encoding="utf-8")
+    for look in (drafts / "0.csv", drafts):
+        assert main(["--config", str(folder), "--lang", "zh-CN", "ecn", str(look)]) == 1
+        said = capsys.readouterr().out
+        assert "该行有 3 个字段，而表头有 2 个" in said
+        assert "fields where" not in said
