@@ -183,7 +183,7 @@ class Inquiry:
         found = self._assessment(demand, sight)
         reason = sight.why or _reason(found)
         cards = self.cards_about(demand.machine, demand.key)
-        colour, what = _standing(row, obligation, reason, self._desk.now, any(card.active for _, card in cards))
+        colour, what = standing(row, obligation, reason, self._desk.now, any(card.active for _, card in cards))
         ecn = self.held(demand.ecn)
         return Finding(demand, sight, ecn, obligation, row, found, reason, colour, what, cards)
 
@@ -236,7 +236,7 @@ def _reason(found: Assessment | None) -> str:
     return str(found.comparison or found.blind or "no_extractor")
 
 
-def _standing(
+def standing(
     row: Requirement | None, obligation: Obligation | None, reason: str, now: Stamp, carded: bool
 ) -> tuple[str, str]:
     """Return colour and state: the table of what a person is told."""

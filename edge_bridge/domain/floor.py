@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from edge_bridge.domain.agenda import Duty
@@ -19,6 +20,7 @@ from edge_bridge.domain.state import MachineState, Run, register_key
 from edge_bridge.domain.told import program_data
 from edge_bridge.domain.watch import START_GRACE, Watch
 
+MOST_ERRORS = 5  # told on the one card of all machines
 MOST_RUNS = 64  # stretches of production remembered for each machine at least: to tell exposure after a late ECN
 
 
@@ -120,9 +122,8 @@ class Floor:
         everyone = [m for m in self._books.plant.machines if self._books.state.machine[m].reachable is False]
         all_at_once = len(everyone) == len(self._books.plant.machines) > 1
         if all_at_once:
-            self._board.raise_card(
-                GATEWAY, Kind.MACHINE_UNREACHABLE, facts=self._away(kept, ", ".join(sorted(everyone)))
-            )
+            facts = self._away(kept, ", ".join(sorted(everyone))) | {"error": self._errors(everyone)}
+            self._board.raise_card(GATEWAY, Kind.MACHINE_UNREACHABLE, facts=facts)
         else:
             self._board.raise_card(
                 machine_id, Kind.MACHINE_UNREACHABLE, machine=machine_id, facts=self._away(kept, machine_id)
@@ -154,6 +155,14 @@ class Floor:
 
     def _away(self, kept: MachineState, machines: str) -> dict[str, str | int | None]:
         return {"machines": machines, "since": to_text(kept.since or 0), "error": kept.error}
+
+    def _errors(self, machines: Sequence[str]) -> str:
+        """Return what is wrong with each of several machines, without what to do: each for itself may need something else."""
+        errors = {machine: self._books.state.machine[machine].error.partition(" → ")[0] for machine in machines}
+        if len(set(errors.values())) == 1:
+            return errors[machines[0]]
+        told = [f"{machine}: {error}" for machine, error in sorted(errors.items())[:MOST_ERRORS]]
+        return "; ".join(told if len(errors) <= MOST_ERRORS else [*told, "…"])
 
     def _back(self, kept: MachineState, reading: Reading) -> MachineState:
         self._books.emit(

@@ -9,7 +9,7 @@ import pytest
 from edge_bridge.domain.card import KINDS, Kind, State, Step, parties_for, step
 from edge_bridge.domain.ecn import Status
 from edge_bridge.domain.event import EventType
-from edge_bridge.domain.instant import DAY, HOUR
+from edge_bridge.domain.instant import DAY, HOUR, MINUTE
 from edge_bridge.domain.plant import Machine, Party
 from edge_bridge.domain.signal import Acknowledge, Incident
 from tests.unit.domain_plant import Shop, draft, kinds, plant, types
@@ -357,3 +357,18 @@ def test_source_lost_and_back_are_told_once() -> None:
     assert not shop.card(Kind.SOURCE_LOST).active
     assert shop.loses("plm") == []
     assert shop.clock.utc < shop.now.utc + DAY
+
+
+def test_the_one_card_of_all_machines_says_what_is_wrong_with_each() -> None:
+    """The first one's error is not everyone's; where all say the same, it is said once."""
+    for errors, told in (
+        (("no answer → check the cable", "refused → start it"), "m1: no answer; m2: refused"),
+        (("no route", "no route"), "no route"),
+    ):
+        shop = Shop(plant("m1", "m2", unreachable_after=MINUTE))
+        for machine, error in zip(("m1", "m2"), errors, strict=True):
+            shop.reads("1", machine=machine)
+            shop.loses(machine, error)
+        shop.released("E1", machines=("m1",))
+        shop.waits(61, step=1)
+        assert shop.card(Kind.MACHINE_UNREACHABLE).facts["error"] == told
