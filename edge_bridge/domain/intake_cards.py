@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from edge_bridge.domain.board import Board, Facts
 from edge_bridge.domain.books import Books
@@ -16,6 +16,7 @@ from edge_bridge.domain.signal import FileRejected
 from edge_bridge.domain.state import IN_DOUBT
 
 MOST_LISTED = 20
+LATEST, SMALL = 5, 200  # ECNs whose reasons a card repeats: the newest, with so many items at most
 
 
 class IntakeCards:
@@ -127,8 +128,10 @@ class IntakeCards:
         return self._books.state.source[source].scanned is not None
 
     def _unrouted_card(self, source: str, ecns: list[str], unrouted: list[Unrouted], cause: str) -> None:
-        reasons = dict.fromkeys(f"{u.item.part or u.item.program or u.ecn}: {u.reason}" for u in unrouted[:MOST_LISTED])
-        facts: Facts = {"count": len(ecns), "reason": "; ".join(reasons), "ecn": ecns[-1]}
+        card = self._board.find(source, Kind.UNROUTED)
+        earlier = [number for number in card.ecns if number not in ecns] if card is not None and card.active else []
+        reasons = dict.fromkeys((*map(_reason, unrouted[:MOST_LISTED]), *self._reasons(earlier)))
+        facts: Facts = {"count": len(ecns), "reason": "; ".join([*reasons][:MOST_LISTED]), "ecn": ecns[-1]}
         self._board.raise_card(source, Kind.UNROUTED, ecns=ecns, facts=facts, cause=cause)
 
     def _keep_unrouted(self, source: str, missing: list[str]) -> None:
@@ -136,12 +139,23 @@ class IntakeCards:
         if not missing or card is None:
             self._board.clear(source, Kind.UNROUTED)
             return
-        facts = card.facts | {"count": len(missing), "ecn": missing[-1]}
+        reason = "; ".join(dict.fromkeys(self._reasons(missing))) or card.facts.get("reason")
+        facts = card.facts | {"count": len(missing), "ecn": missing[-1], "reason": reason}
         self._board.raise_card(source, Kind.UNROUTED, ecns=missing, whole=True, facts=facts)
+
+    def _reasons(self, numbers: Sequence[str]) -> list[str]:
+        """Return why the latest of these ECNs lead nowhere, the newest first; a large one is not gone through again."""
+        held = [self._books.state.ecn.get(number) for number in reversed(numbers[-LATEST:])]
+        small = [ecn for ecn in held if ecn is not None and len(ecn.draft.items) <= SMALL]
+        return [_reason(one) for ecn in small for one in _lost(ecn, self._books)][:MOST_LISTED]
 
     def _about(self, ecn: Ecn, kind: Kind, cause: str, more: Facts | None = None, seen: str | None = None) -> None:
         facts: Facts = {"ecn": ecn.number, "file": ecn.file, "status": str(ecn.status), **(more or {})}
         self._board.raise_card(ecn.source, kind, ecn.number, ecns=[ecn.number], seen=seen, facts=facts, cause=cause)
+
+
+def _reason(unrouted: Unrouted) -> str:
+    return f"{unrouted.item.part or unrouted.item.program or unrouted.ecn}: {unrouted.reason}"
 
 
 def _lost(ecn: Ecn, books: Books) -> list[Unrouted]:

@@ -385,6 +385,24 @@ def test_an_item_without_a_way_is_never_silent(machines: tuple[str, ...]) -> Non
     assert shop.card(Kind.UNROUTED).ecns == ("E0", "E1", "E2")
 
 
+def test_the_card_says_why_of_every_ecn_on_it() -> None:
+    """Not only of the last; and no longer of one that has found its way."""
+    shop = Shop()
+    shop.released("E1", machines=("nobody",))
+    shop.notice(draft("E2", released=1, items=(Item(row="line 2", doubt="its items are missing"),)))
+    shop.released("E3", program="P3", machines=())
+    reasons = [
+        "part: no machine named and no route matches",
+        "E2: its items are missing",
+        "part: unknown machine: nobody",
+    ]
+    assert shop.card(Kind.UNROUTED).facts["reason"] == "; ".join(reasons)
+    shop.released("E2", machines=("m1",))
+    shop.released("E1", machines=("m1",))
+    assert shop.card(Kind.UNROUTED).ecns == ("E3",)
+    assert shop.card(Kind.UNROUTED).facts["reason"] == reasons[0]
+
+
 def test_a_machine_is_called_by_id_or_by_name() -> None:
     """As people write it."""
     shop = Shop()
