@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from edge_bridge import strict_yaml
 from edge_bridge.cards.places import place
 from edge_bridge.cards.reasons import stage, told
+from edge_bridge.cards.sentences import catalogue
 from edge_bridge.domain.card import Card, Kind
 from edge_bridge.domain.instant import to_text
 from edge_bridge.domain.plant import Machine
@@ -58,6 +59,8 @@ class Writer:
     def __init__(self, templates: Templates, timezone: str) -> None:
         self._templates = templates
         self._zone = ZoneInfo(timezone)
+        for language in LANGUAGES:
+            catalogue(language)  # read now: to write a card must not hold up the machines
 
     def __call__(self, card: Card, machine: Machine | None) -> Mapping[str, Mapping[str, str]]:
         """Return `title`, `text` and `next_step`, each by language."""
