@@ -278,7 +278,7 @@ def test_dry_run_of_a_bad_file(plant: Plant) -> None:
     file.write_text("nr;x\n1;2\n")
     done = plant.run("ecn", str(file), "--lang", "zh-CN")
     assert done.returncode == 1
-    assert "无法读取：bad.csv: 第 1 行: 缺少列 `number`；文件中的列：nr, x → 请在配置中写明" in done.stdout
+    assert "无法读取：bad.csv：第 1 行：缺少列 `number`；文件中的列：nr, x → 请在配置中写明" in done.stdout
 
 
 def test_dry_run_of_the_folder_itself(plant: Plant) -> None:
