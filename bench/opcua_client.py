@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import sys
 import time
@@ -17,6 +18,7 @@ from adapters.opcua.adapter import OpcUaAdapter
 from adapters.opcua.decode import reading
 from adapters.opcua.options import OpcUaOptions
 from adapters.opcua.values import Answer
+from bench.plant import percentile
 from edge_bridge.clock import SystemClock
 from edge_bridge.domain.reading import Reading
 from edge_bridge.domain.signal import Signal
@@ -25,24 +27,59 @@ from edge_bridge.supervisor import Supervisor
 
 
 class Counting:
-    """Takes signals in: how many readings came, and from how many machines."""
+    """Takes signals in: how many readings came from which machine, how long after the one before, and what they say."""
 
     def __init__(self) -> None:
-        self.readings = 0
         self.other: list[Signal] = []
-        self.machines: set[str] = set()
-        self.all_there = asyncio.Event()
-        self.wanted = 0
+        self._readings: dict[str, int] = {}
+        self._at: dict[str, float] = {}
+        self._gaps: list[float] = []
+        self._programs: dict[str, str | None] = {}
+        self._awaited: tuple[int, str | None] | None = None
+        self._there = asyncio.Event()
 
     async def offer(self, signal: Signal) -> None:
         """Count one."""
         if not isinstance(signal, Reading):
             self.other.append(signal)
             return
-        self.readings += 1
-        self.machines.add(signal.machine)
-        if len(self.machines) >= self.wanted:
-            self.all_there.set()
+        now = time.perf_counter()
+        self._readings[signal.machine] = self._readings.get(signal.machine, 0) + 1
+        self._gaps.append(now - self._at.get(signal.machine, now))
+        self._at[signal.machine] = now
+        self._programs[signal.machine] = signal.main_program
+        self._look()
+
+    async def all_show(self, machines: int, program: str | None = None) -> None:
+        """Return when so many machines were read, and all show this program if one is named."""
+        self._awaited = machines, program
+        self._there.clear()
+        self._look()
+        await self._there.wait()
+
+    def begin(self) -> None:
+        """Count anew; the gap to the reading before still counts."""
+        self._readings = dict.fromkeys(self._readings, 0)
+        self._gaps = []
+
+    def told(self) -> dict[str, float]:
+        """Return what was counted; gaps in seconds."""
+        return {
+            "readings": sum(self._readings.values()),
+            "fewest": min(self._readings.values(), default=0),
+            "losses": len(self.other),
+            "cpu": time.process_time(),
+            "gap_p99": percentile(self._gaps or [0.0], 0.99),
+            "gap_max": max(self._gaps, default=0.0),
+        }
+
+    def _look(self) -> None:
+        if self._awaited is None:
+            return
+        machines, program = self._awaited
+        if len(self._programs) >= machines and (program is None or set(self._programs.values()) == {program}):
+            self._awaited = None
+            self._there.set()
 
 
 class Naive:
@@ -72,7 +109,10 @@ class Naive:
 
 
 async def run(read: str, endpoints: list[str]) -> None:
-    """Obey lines: `start N` goes up to N clients and answers when each was read, `count` tells readings, losses and CPU time."""
+    """Obey lines, each answered with what was counted since `begin`.
+
+    `start N` goes up to N clients, and is answered when each was read; `await PROGRAM` when all read it.
+    """
     clock, counting = SystemClock(), Counting()
     supervisor = Supervisor(clock, counting.offer)
     reader = asyncio.StreamReader()
@@ -80,15 +120,17 @@ async def run(read: str, endpoints: list[str]) -> None:
     started = 0
     while words := (await reader.readline()).decode().split():
         if words[0] == "start":
-            counting.wanted = int(words[1])
-            counting.all_there.clear()
-            some = endpoints[started : counting.wanted]
-            for number, endpoint in enumerate(some, started):
+            wanted = int(words[1])
+            for number, endpoint in enumerate(endpoints[started:wanted], started):
                 adapter = Naive if read == "naive" else OpcUaAdapter
                 await supervisor.start({f"m{number}": adapter(f"m{number}", options(read, endpoint), clock)})
-            started = counting.wanted
-            await counting.all_there.wait()
-        print(counting.readings, len(counting.other), time.process_time(), flush=True)
+            started = wanted
+            await counting.all_show(started)
+        elif words[0] == "await":
+            await counting.all_show(started, words[1])
+        elif words[0] == "begin":
+            counting.begin()
+        print(json.dumps(counting.told()), flush=True)
     await supervisor.close()
 
 

@@ -50,13 +50,19 @@ class Simulator:
         assert self._child.stdout is not None
         self.endpoints = self._child.stdout.readline().split()[1:]
 
-    def tell(self, line: str) -> None:
-        """Give one command and wait for its answer."""
+    def tell(self, line: str) -> str:
+        """Give one command; return its answer's text after `ok`."""
         assert self._child.stdin is not None
         assert self._child.stdout is not None
         self._child.stdin.write(line + "\n")
         answer = self._child.stdout.readline()
         assert answer.startswith("ok"), answer
+        return answer.removeprefix("ok").strip()
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._child.pid
 
     def end(self) -> None:
         """Stop it."""

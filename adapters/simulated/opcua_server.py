@@ -23,6 +23,7 @@ from adapters.simulated.machine import CommandError, Machine
 from adapters.simulated.opcua_dialects import DIALECTS, Dialect
 from adapters.simulated.opcua_files import SimulatedFiles
 from adapters.simulated.opcua_record import Record
+from adapters.simulated.opcua_repeats import Answers, RepeatingServer
 from adapters.simulated.opcua_security import Users, add_arguments, protect
 from adapters.simulated.opcua_subscriptions import ScarceServer, TroubledSubscriptions
 
@@ -60,6 +61,7 @@ class SimulatedServer:
         self.record = Record()
         self._facts: dict[str, Callable[[], object]] = {"services": lambda: ", ".join(sorted(self.record.services))}
         self._more: list[BinaryServer] = []
+        self._answers = Answers()
         self._nodes: dict[str, ua.NodeId] = {}
         self._forced: set[str] = set()
         self._reads = 0
@@ -102,13 +104,22 @@ class SimulatedServer:
         ).write_value(ua.Variant(self._items_limit, ua.VariantType.UInt32))
         server.subscribe_server_callback(CallbackType.PreRead, self._on_read)
         await server.start()
-        assert server.bserver is not None
-        for port in ports[1:]:
-            more = BinaryServer(server.iserver, HOST, port, server.limits)
-            more.set_policies(server.bserver._policies)  # asyncua builds them in start() and has no way to ask for them
+        return await self._listen(ports)
+
+    async def _listen(self, ports: Sequence[int]) -> list[str]:
+        first = self._server.bserver
+        assert first is not None
+        if self._arguments.repeat:
+            await first.stop()  # asyncua cannot be told how to listen
+            ports = [first.port, *ports[1:]]
+        else:
+            ports = ports[1:]
+        for port in ports:
+            more = RepeatingServer(first, port, self._answers) if self._arguments.repeat else _another(first, port)
             await more.start()
             self._more.append(more)
-        return [f"opc.tcp://{HOST}:{binary.port}" for binary in (server.bserver, *self._more)]
+        listening = self._more if self._arguments.repeat else (first, *self._more)
+        return [f"opc.tcp://{HOST}:{binary.port}" for binary in listening]
 
     async def stop(self) -> None:
         """Stop listening."""
@@ -121,7 +132,8 @@ class SimulatedServer:
         name, _, words = line.partition(" ")
         try:
             if name == "reads":
-                return f"ok {self._reads}"
+                return f"ok {self._reads + self._answers.given}"
+            self._answers.forget()
             if name == "sessions":
                 return f"ok {len(self._server.iserver._external_sessions)}"  # asyncua does not publish it
             if name in self._facts:
@@ -222,6 +234,14 @@ class SimulatedServer:
     def _slow(self, words: str) -> None:
         """`slow MS`: answer each Read only after so long; 0: at once again."""
         self._delay = int(words) / 1000
+        self._answers.paused = self._delay > 0
+
+
+def _another(first: BinaryServer, port: int) -> BinaryServer:
+    """Return one more port of a server."""
+    found = BinaryServer(first.iserver, first.hostname, port, first.limits)
+    found.set_policies(first._policies)  # asyncua builds them in start() and has no way to ask for them
+    return found
 
 
 async def serve(arguments: argparse.Namespace) -> None:
@@ -273,6 +293,7 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--shortest-interval", type=int, default=0, help="publish no more often, in ms")
     found.add_argument("--namespaces-before", type=int, default=0, help="move the nodes to a later namespace index")
     found.add_argument("--undated", action="store_true", help="files do not say when they changed")
+    found.add_argument("--repeat", action="store_true", help="answer what was asked before cheaply, for benchmarks")
     found.add_argument("--record", action="store_true", help="note the services asked for, for the command `services`")
     add_arguments(found)
     return found
