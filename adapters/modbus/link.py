@@ -36,6 +36,7 @@ EXCEPTIONS = {  # Modbus application protocol 1.1b3, 7
     11: "gateway target device failed to respond",
 }
 BEHIND_A_GATEWAY = (10, 11)  # not the machine's words: it was not reached
+_PORT_HINT = "check the port: Modbus usually has 502"
 _CLOSED_HINT = "check cable and power; many PLCs serve one to three connections only: close another client"
 
 
@@ -95,7 +96,8 @@ class Link:
             if not self._client.connected:
                 raise self._closed() from error
             what = f"{self._place} does not answer within {self._timeout:g} s"
-            raise AdapterError(what, f"check that the PLC runs, and that unit {self._unit} exists") from error
+            hint = f"check that the PLC runs, and that unit {self._unit} exists; if it never answered, {_PORT_HINT}"
+            raise AdapterError(what, hint) from error
         finally:
             self._request = b""
         if answer.isError():

@@ -1,7 +1,8 @@
-"""asyncua's client, where it has to say more: with which status a server refuses a channel."""
+"""asyncua's client, where it has to say more: what is no OPC UA server, and with which status one refuses a channel."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 from asyncio import timeout as time_box
 from typing import Any
@@ -12,6 +13,41 @@ from asyncua.client.ua_client import UaClientState
 from asyncua.ua.uaerrors import UaError
 
 SECURE_OPEN: Any = ua.MessageType.SecureOpen
+_FIRST_WORDS = (b"ACK", b"ERR")  # of a server to a Hello: OPC 10000-6 7.1.3
+
+
+class ForeignError(UaError):
+    """Something listens, and did not answer a Hello as an OPC UA server does.
+
+    heard: what it said instead; None: nothing came, and the connection stayed open; empty: it was closed.
+    """
+
+    def __init__(self, heard: bytes | None) -> None:
+        super().__init__("no OPC UA server")
+        self.heard = heard
+
+
+class FirstWord(asyncio.Protocol):
+    """Looks at the first bytes that come, in place of a connection's protocol, and hands everything on to it.
+
+    asyncua takes other bytes for the head of a message, whose end it then waits for.
+    """
+
+    def __init__(self, protocol: Any) -> None:
+        self._protocol = protocol
+        self.heard = b""
+
+    def data_received(self, data: bytes) -> None:
+        """Hand it on, or end the connection."""
+        self.heard += data
+        if any(word.startswith(self.heard[:3]) for word in _FIRST_WORDS):
+            self._protocol.data_received(data)
+        else:
+            self._protocol.transport.abort()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Hand it on."""
+        self._protocol.connection_lost(error)
 
 
 class ChannelClient(Client):
@@ -20,6 +56,23 @@ class ChannelClient(Client):
     asyncua takes whatever comes back for an OpenSecureChannelResponse. A server that does not trust our certificate
     answers with a ServiceFault instead (OPC 10000-6 6.7.4); asyncua then fails without its status.
     """
+
+    async def send_hello(self) -> None:
+        """Begin to speak OPC UA. Raises ForeignError when what listens there does not; it is known with its first byte."""
+        protocol = self.uaclient.protocol
+        if protocol is None or protocol.transport is None:
+            raise ConnectionError("connection is not open")
+        transport, first = protocol.transport, FirstWord(protocol)
+        transport.set_protocol(first)
+        try:
+            await super().send_hello()
+        except (TimeoutError, ConnectionError) as error:
+            if first.heard.startswith(_FIRST_WORDS):
+                raise  # it began well
+            silent = not first.heard and isinstance(error, TimeoutError)
+            raise ForeignError(None if silent else first.heard) from error
+        finally:
+            transport.set_protocol(protocol)
 
     async def open_secure_channel(self, renew: bool = False) -> None:
         """Open the channel, or renew its token. Raises UaStatusCodeError with the server's own status."""

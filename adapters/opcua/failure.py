@@ -8,6 +8,7 @@ from asyncua import ua
 from asyncua.ua.uaerrors import UaError, UaStatusCodeError
 from cryptography.exceptions import InvalidSignature
 
+from adapters.opcua.client import ForeignError
 from adapters.opcua.refusals import about_certificates
 from adapters.opcua.security import Secured, mismatch
 from edge_bridge.domain.instant import Milliseconds
@@ -21,14 +22,18 @@ _CREDENTIALS = {
 }
 _POLICY = {"BadSecurityPolicyRejected", "BadSecurityModeRejected", "BadSecurityModeInsufficient"}
 _HINTS = {
-    "BadTooManySessions": "close other clients on this control, or raise its number of sessions; a stale one is freed "
-    "after its timeout",
+    "BadTooManySessions": "close other clients on this control, or raise its number of sessions; one whose client died is "
+    "free again after its timeout, a minute at most for one of ours",
     "BadMaxConnectionsReached": "close other clients on this control",
     "BadTcpEndpointUrlInvalid": "check the path after the port in `endpoint`",
     "BadServerHalted": "wait until the control has started, or look at its OPC UA settings",
     "BadShutdown": "the control is shutting down",
     "BadTooManyOperations": "the server takes fewer nodes in one request than it says",
 }
+_PORT = "that port is another protocol's: check the port in `endpoint`; OPC UA usually has 4840"
+_ANOTHER = "if it stays so, the port may be another protocol's: check `endpoint`"
+_BUSY = "the control may be starting or overloaded"
+_PROTOCOLS = {b"HTTP/": "HTTP, as a web server or an MTConnect agent does", b"\x15\x03": "TLS", b"SSH-": "SSH"}
 _LOST = {"BadSessionIdInvalid", "BadSessionClosed", "BadSecureChannelClosed", "BadSecureChannelIdInvalid"}
 
 ERRORS = (OSError, TimeoutError, UaError, InvalidSignature)
@@ -46,6 +51,8 @@ def explained(
         name = ua.StatusCode(error.code).name
         found = about_certificates(name, endpoint, secured, now) if secured is not None else None
         return found or _status(name, endpoint)
+    if isinstance(error, ForeignError):
+        return _foreign(error.heard, endpoint, timeout)
     if isinstance(error, InvalidSignature) or "certificate mismatch" in str(error):
         return mismatch(endpoint)
     if isinstance(error, TimeoutError):
@@ -74,6 +81,21 @@ def explained(
     return AdapterError(f"{endpoint} gave an answer that cannot be understood: {error}", "check that it is OPC UA")
 
 
+def _foreign(heard: bytes | None, endpoint: str, timeout: float) -> AdapterError:
+    """Return what can be said of something that listens, and did not answer a Hello as an OPC UA server does."""
+    if heard is None:
+        return AdapterError(
+            f"no answer from {endpoint} within {timeout:g} s, though something listens there", f"{_BUSY}; {_ANOTHER}"
+        )
+    if not heard:
+        return AdapterError(
+            f"{endpoint} closed the connection at the first word of OPC UA",
+            f"the control may be restarting; {_ANOTHER}",
+        )
+    said = next((name for start, name in _PROTOCOLS.items() if heard.startswith(start)), "something else")
+    return AdapterError(f"{endpoint} does not speak OPC UA, it answers {said}", _PORT)
+
+
 def _status(name: str, endpoint: str) -> AdapterError:
     if name in _CREDENTIALS:
         return RefusedError(
@@ -86,4 +108,6 @@ def _status(name: str, endpoint: str) -> AdapterError:
         )
     if name in _LOST:
         return AdapterError(f"{endpoint} closed the session ({name})", "the control may be restarting")
+    if name == "BadTooManySessions":
+        return AdapterError(f"{endpoint} has too many sessions: none is free for us ({name})", _HINTS[name])
     return AdapterError(f"{endpoint} answered {name}", _HINTS.get(name, "look at the control's OPC UA settings"))

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -76,23 +77,55 @@ async def test_a_control_that_is_down_is_an_adapter_error() -> None:
     assert "nothing listens" in (await lost(adapter(f"opc.tcp://127.0.0.1:{closed_port()}"))).what
 
 
-async def test_something_that_is_not_opc_ua_is_an_adapter_error() -> None:
-    """A web server on the port answers nonsense; a silent one nothing; one that closes at once, too."""
+async def answering(answer: bytes | None, **changed: Any) -> tuple[AdapterError, float]:
+    """Return how a machine is lost at whose port something gives this answer (None: none), and after how many seconds."""
 
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answer: bytes | None) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(8)
-        if answer is not None:
-            writer.write(answer)
-            writer.close()
-        else:
+        if answer is None:
             await reader.read()
-            writer.close()
+        else:
+            writer.write(answer)
+            if not answer:
+                writer.close()
+        await reader.read()
+        writer.close()
 
-    for answer, words in ((b"HTTP/1.1 400 Bad Request\r\n\r\n", "closed"), (None, "no answer"), (b"", "closed")):
-        server = await asyncio.start_server(lambda r, w, a=answer: talk(r, w, a), "127.0.0.1", 0)  # type: ignore[misc]
-        async with server:
-            port = server.sockets[0].getsockname()[1]
-            assert words in (await lost(adapter(f"opc.tcp://127.0.0.1:{port}"))).what
+    clock = SystemClock()
+    async with await asyncio.start_server(talk, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        began = clock.now()
+        error = await lost(adapter(f"opc.tcp://127.0.0.1:{port}", **changed))
+        return error, clock.now().since(began) / 1000
+
+
+@pytest.mark.parametrize(
+    ("answer", "what", "hint"),
+    [
+        (
+            b"HTTP/1.1 400 Bad Request\r\n\r\n",
+            "does not speak OPC UA, it answers HTTP",
+            "that port is another protocol's",
+        ),
+        (b"\x15\x03\x01\x00\x02\x02\x16", "does not speak OPC UA, it answers TLS", "OPC UA usually has 4840"),
+        (b"220 ready\r\n", "does not speak OPC UA, it answers something else", "check the port in `endpoint`"),
+        (b"", "closed the connection at the first word of OPC UA", "the port may be another protocol's"),
+        (None, "though something listens there", "the port may be another protocol's"),
+    ],
+)
+async def test_something_that_is_not_opc_ua_is_told_as_such(answer: bytes | None, what: str, hint: str) -> None:
+    """Known with the first byte, even where the connection stays open; only of silence one cannot tell what it is."""
+    error, took = await answering(answer, timeout="3s")
+    assert what in error.what
+    assert hint in error.hint
+    assert (took >= 3) is (answer is None)
+
+
+async def test_an_encrypted_machine_is_told_the_same(tmp_path: Path) -> None:
+    """What is asked of a server before it is trusted goes the same way."""
+    encrypted = {"security": "Basic256Sha256", "allow_insecure": "false", "pki": str(tmp_path)}
+    error, _ = await answering(b"HTTP/1.1 400 Bad Request\r\n\r\n", **encrypted)
+    assert "does not speak OPC UA, it answers HTTP" in error.what
 
 
 async def test_a_control_that_dies_is_lost_and_found_again(

@@ -29,7 +29,7 @@ ENDPOINT = "opc.tcp://10.0.0.1:4840"
         (BadIdentityTokenInvalid(), "refused the user", True),
         (BadSecurityPolicyRejected(), "refused the security policy", True),
         (UaError("No matching endpoints: 1, x"), "without encryption", True),
-        (BadTooManySessions(), "BadTooManySessions", False),
+        (BadTooManySessions(), "has too many sessions: none is free for us (BadTooManySessions)", False),
         (BadSessionIdInvalid(), "closed the session", False),
         (TimeoutError(), "no answer", False),
         (ConnectionRefusedError(), "nothing listens", False),
