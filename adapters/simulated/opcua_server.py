@@ -59,7 +59,11 @@ class SimulatedServer:
         iserver.subscription_service = self._subscriptions
         self._server = Server(iserver=iserver, user_manager=self._users)
         self.record = Record()
-        self._facts: dict[str, Callable[[], object]] = {"services": lambda: ", ".join(sorted(self.record.services))}
+        self._facts: dict[str, Callable[[], object]] = {
+            "services": lambda: ", ".join(sorted(self.record.services)),
+            "refused": lambda: iserver.refused,
+            "subscribed": lambda: self._subscriptions.made,
+        }
         self._more: list[BinaryServer] = []
         self._answers = Answers()
         self._nodes: dict[str, ua.NodeId] = {}

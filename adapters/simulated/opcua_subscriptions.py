@@ -32,14 +32,19 @@ NOBODY = User(role=UserRole.Anonymous)
 
 
 class ScarceServer(InternalServer):
-    """A server with so many session slots. One whose client died keeps its slot until its timeout, as on a control."""
+    """A server with so many session slots. One whose client died keeps its slot until its timeout, as on a control.
+
+    asyncua keeps it only if the client had subscribed.
+    """
 
     slots = 0
+    refused = 0  # sessions, because no slot was free
     asked_timeout = 0  # ms; the longest that any client asked for
 
     def create_session(self, name: str, user: User = NOBODY, external: bool = False) -> InternalSession:
         """Return a new session, or refuse it when every slot is taken."""
         if external and self.slots and len(self._external_sessions) >= self.slots:
+            self.refused += 1
             raise ServiceError(StatusCodes.BadTooManySessions)
         return TimedSession(self, self.aspace, self.subscription_service, name, user=user, external=external)
 
@@ -53,6 +58,7 @@ class TroubledSubscriptions(SubscriptionService):
         self._shortest = shortest_interval
         self._refusal: int | None = None
         self._unwatched: set[ua.NodeId] = set()
+        self.made = 0
         self.commands: dict[str, Callable[[str], Awaitable[None]]] = {
             "refuse-subscriptions": self._refuse,
             "drop-subscriptions": self._drop,
@@ -71,7 +77,9 @@ class TroubledSubscriptions(SubscriptionService):
         if self._refusal is not None:
             raise ServiceError(self._refusal)
         params.RequestedPublishingInterval = max(params.RequestedPublishingInterval, float(self._shortest))
-        return await super().create_subscription(params, callback, session_id, request_callback)
+        made = await super().create_subscription(params, callback, session_id, request_callback)
+        self.made += 1
+        return made
 
     async def create_monitored_items(
         self, params: ua.CreateMonitoredItemsParameters
