@@ -16,11 +16,14 @@ class Pace:
     """One connection's polls: the first at once, then one each `every`; what was missed is not made up for.
 
     A poll that takes long (`polled` tells its end) puts the next one off, so that a slow control is not hammered.
+    phase: so long after the first comes the second, if that is less than `every`: machines that were connected together are
+    then not all polled together, each second again.
     """
 
-    def __init__(self, clock: Clock, every: Milliseconds) -> None:
+    def __init__(self, clock: Clock, every: Milliseconds, phase: Milliseconds = 0) -> None:
         self._clock = clock
         self._every = every
+        self._phase = phase
         self._first: Milliseconds | None = None
         self._began: Milliseconds = 0
         self._took: Milliseconds = 0
@@ -44,7 +47,7 @@ class Pace:
         self._began = self._clock.now().boottime
         self._took = 0
         if self._first is None:
-            self._first = self._began
+            self._first = self._began + self._phase % self._every
 
     def polled(self) -> None:
         """Note that the poll has its answers."""

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from typing import Any, ClassVar, Literal
+from zlib import crc32
 
 import structlog
 from asyncua import ua
@@ -134,7 +135,8 @@ class OpcUaAdapter:
         every = self.options.every
         asked = terms(every, session.keep_alive_every, self._limits.session_timeout, self._limits.sampling)
         subscription = Subscription(session, self._clock) if self._subscribes else None
-        return Following(plan, session, subscription, asked, self._clock, every, self._say)
+        phase = crc32(self._name.encode())  # each machine its own, the same at each connection
+        return Following(plan, session, subscription, asked, self._clock, every, self._say, phase)
 
     def _say(self, how: str) -> None:
         """Note how it is read now, and log it once: a control's server does not change its mind often."""

@@ -87,6 +87,7 @@ class Following:
         clock: Clock,
         every: Milliseconds,
         say: Callable[[str], None],
+        phase: Milliseconds = 0,
     ) -> None:
         self._plan = plan
         self._session = session
@@ -95,7 +96,7 @@ class Following:
         self._clock = clock
         self._every = every
         self._say = say
-        self._pace = Pace(clock, every)
+        self._pace = Pace(clock, every, phase)
         self._answers: list[Answer] = []
         self._read_at = clock.now()
         self._proven: Milliseconds = 0  # when the server had last shown that it lives

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, cast
 
 from asyncua import ua
-from asyncua.client.client import Client
 from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.object_ids import ObjectIds
-from asyncua.ua.ua_binary import struct_from_binary
+from asyncua.ua.ua_binary import struct_from_binary, struct_to_binary
 
+from adapters.opcua import answers
 from adapters.opcua.client import ChannelClient
 from adapters.opcua.failure import ERRORS, explained
 from adapters.opcua.security import Protection, Secured, UserCertificate, fitting_tokens, secure, token_type
@@ -67,12 +67,13 @@ class Reads(Protocol):
 class Session:
     """An open session. Every call is answered within the access's timeout or raises AdapterError."""
 
-    def __init__(self, client: Client, access: Access, clock: Clock, secured: Secured | None = None) -> None:
+    def __init__(self, client: ChannelClient, access: Access, clock: Clock, secured: Secured | None = None) -> None:
         self._client = client
         self._access = access
         self._clock = clock
         self._secured = secured
         self._renewed: Milliseconds = 0
+        self._encoded: tuple[Batches, Sequence[bytes]] = ((), ())
         self.max_nodes_per_read = 0
         """How many nodes the server takes in one request; 0 when it does not limit them."""
 
@@ -130,11 +131,13 @@ class Session:
 
     async def read(self, batches: Batches) -> list[ua.DataValue]:
         """Return the values of prepared requests, in the order of their nodes."""
-        await self._renew()
         values: list[ua.DataValue] = []
-        for parameters in batches:
+        if not batches:
+            return values
+        await self._renew()
+        for parameters, encoded in zip(batches, self._encodings(batches), strict=True):
             with self._explaining():
-                found = await self._client.uaclient.read(parameters)
+                found = answers.results(await self._client.read_encoded(encoded))
             if len(found) != len(parameters.NodesToRead):  # OPC 10000-4 5.10.2.2: one result for each node
                 asked = len(parameters.NodesToRead)
                 raise AdapterError(
@@ -142,6 +145,12 @@ class Session:
                 )
             values += found
         return values
+
+    def _encodings(self, batches: Batches) -> Sequence[bytes]:
+        """Return the requests' parameters as bytes; those that were read last are read again, as a rule."""
+        if batches is not self._encoded[0]:
+            self._encoded = batches, [struct_to_binary(one) for one in batches]
+        return self._encoded[1]
 
     async def keep_alive(self) -> None:
         """Let the server hear from us between two slow polls."""
@@ -289,7 +298,7 @@ async def _secured(access: Access, clock: Clock) -> Secured | None:
         raise explained(error, access.endpoint, access.timeout) from error
 
 
-def _client(access: Access, secured: Secured | None) -> Client:
+def _client(access: Access, secured: Secured | None) -> ChannelClient:
     """Return a client that was never used: a used one can hang."""
     if secured is not None:
         return secured.client(access.endpoint, access.timeout)

@@ -80,23 +80,25 @@ async def test_a_control_that_is_down_is_an_adapter_error() -> None:
 async def answering(answer: bytes | None, **changed: Any) -> tuple[AdapterError, float]:
     """Return how a machine is lost at whose port something gives this answer (None: none), and after how many seconds."""
 
+    left = asyncio.Event()
+
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(8)
-        if answer is None:
-            await reader.read()
-        else:
+        if answer:
             writer.write(answer)
-            if not answer:
-                writer.close()
-        await reader.read()
+        if answer != b"":
+            await reader.read()  # until the other side goes
         writer.close()
+        left.set()
 
     clock = SystemClock()
     async with await asyncio.start_server(talk, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         began = clock.now()
         error = await lost(adapter(f"opc.tcp://127.0.0.1:{port}", **changed))
-        return error, clock.now().since(began) / 1000
+        took = clock.now().since(began) / 1000
+        await asyncio.wait_for(left.wait(), 10)
+    return error, took
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,27 @@ async def test_the_period_is_kept_on_average() -> None:
     assert polls[-1] == 61_300
 
 
+async def test_machines_connected_together_are_polled_apart() -> None:
+    """The first poll comes at once for all; from the second on each has its own place in the second."""
+    clock = ManualClock(boottime=60_000)
+    polls: dict[int, list[int]] = {}
+
+    async def poll(phase: int) -> None:
+        pace = Pace(clock, 1_000, phase)
+        for _ in range(3):
+            await pace.next_poll()
+            polls.setdefault(phase, []).append(clock.boottime)
+
+    tasks = [asyncio.create_task(poll(phase)) for phase in (0, 250, 7_500)]
+    await clock.advance(3)
+    await asyncio.gather(*tasks)
+    assert polls == {
+        0: [60_000, 61_000, 62_000],
+        250: [60_000, 60_250, 61_250],
+        7_500: [60_000, 60_500, 61_500],
+    }
+
+
 async def test_a_long_pause_is_broken_to_be_heard() -> None:
     """Between two slow polls the other side hears from us as often as it must."""
     clock = ManualClock(boottime=60_000)
