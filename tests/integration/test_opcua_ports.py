@@ -17,7 +17,8 @@ from adapters.opcua.adapter import OpcUaAdapter
 from edge_bridge.clock import SystemClock
 from edge_bridge.errors import AdapterError, RefusedError
 from tests.integration.modbus_servers import plc_process
-from tests.integration.opcua_servers import ROOT, running
+from tests.integration.opcua_servers import running
+from tests.integration.peer_process import ROOT
 
 CLOCK = SystemClock()
 

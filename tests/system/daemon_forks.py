@@ -45,17 +45,26 @@ def warm_up(config: str) -> None:
 
 
 def main(config: str, log: str) -> None:
-    """Obey lines, one daemon at a time."""
+    """Obey lines, one daemon at a time; none outlives the last line."""
     warm_up(config)
+    print("ready daemons", flush=True)
     child = 0
-    for line in sys.stdin:
-        if child:
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-            child = 0
-        if line.strip() == "start":
-            child = start(config, Path(log))
-        print(child, flush=True)
+    try:
+        for line in sys.stdin:
+            child = kill(child)
+            if line.strip() == "start":
+                child = start(config, Path(log))
+            print("ok", child, flush=True)
+    finally:
+        kill(child)
+
+
+def kill(child: int) -> int:
+    """End a daemon as a power cut would, if there is one."""
+    if child:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    return 0
 
 
 if __name__ == "__main__":

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from edge_bridge.clock import SystemClock
-from tests.integration.opcua_servers import ROOT, OpcUaServer, running
+from tests.integration.opcua_servers import OpcUaServer, running
+from tests.integration.peer_process import PeerProcess, python
 from tests.system.site import Site
 from tests.waiting import until_sync
 
@@ -21,35 +20,24 @@ PAUSE_S = 8.0  # the longest between the daemon's tries by then: 0.5 s, doubled 
 CLOCK = SystemClock()
 
 
-class Forks:
+class Forks(PeerProcess):
     """Daemons of one site, one after another, each ended with kill -9: see daemon_forks.py."""
 
     def __init__(self, site: Site) -> None:
         self.log = site.folder / "daemon.log"
-        command = [sys.executable, "-m", "tests.system.daemon_forks", str(site.config), str(self.log)]
-        self._child = subprocess.Popen(
-            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
-        )
+        super().__init__(python("tests.system.daemon_forks", str(site.config), str(self.log)))
 
     def said(self) -> str:
         """Return what all daemons have logged."""
         return self.log.read_text(encoding="utf-8")
 
-    def tell(self, line: str) -> int:
-        """`start` or `kill`: either ends the daemon that runs; return the process id of the one that runs then."""
-        assert self._child.stdin is not None
-        assert self._child.stdout is not None
-        self._child.stdin.write(f"{line}\n")
-        return int(self._child.stdout.readline())
-
     def end(self) -> None:
         """End the daemon, and the process that starts them."""
-        self.tell("kill")
-        assert self._child.stdin is not None
-        assert self._child.stdout is not None
-        self._child.stdin.close()
-        assert self._child.wait(10) == 0
-        self._child.stdout.close()
+        try:
+            self.tell("kill")
+            assert self.hang_up() == 0
+        finally:
+            self.kill()
 
 
 @contextmanager
