@@ -55,6 +55,16 @@ class Requirement:
         """Where it is kept."""
         return register_key(self.demand.machine, self.demand.key)
 
+    @property
+    def machine(self) -> str:
+        """The machine's id."""
+        return self.demand.machine
+
+    @property
+    def ecn(self) -> str:
+        """The number of the ECN in force."""
+        return self.demand.ecn
+
 
 @dataclass(frozen=True, slots=True)
 class Run:

@@ -65,9 +65,12 @@ class Snapshot:
                 f"rows of kind {kind} cannot be found by {', '.join(sorted(unknown))}",
                 f"use: {', '.join(('key', *COLUMNS[kind]))}",
             )
-        where = " AND ".join(f'"{column}" IS ?' for column in columns) or "true"
+        # yes and no are written out: only then does SQLite use an index of the open ones
+        flags = [f'"{column}" = {int(value)}' for column, value in columns.items() if isinstance(value, bool)]
+        asked = {column: value for column, value in columns.items() if not isinstance(value, bool)}
+        where = " AND ".join([*flags, *(f'"{column}" IS ?' for column in asked)]) or "true"
         # StrEnum values are bound as their text
-        values = tuple(str(value) if isinstance(value, str) else value for value in columns.values())
+        values = tuple(str(value) if isinstance(value, str) else value for value in asked.values())
         with in_plain_words(self.path):
             if not self._connection.table_exists("main", kind):
                 return {}

@@ -14,8 +14,8 @@ from edge_bridge.errors import StoreError
 # kind → the columns that people may ask for
 COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "ecn": (),
-    "requirement": ("machine", "ecn", "program"),
-    "obligation": ("machine", "ecn", "program", "verdict", "closed"),
+    "requirement": ("machine", "ecn"),
+    "obligation": ("machine", "ecn", "closed"),
     "card": ("machine", "kind", "active", "closed"),
     "machine": (),
     "source": (),
@@ -25,8 +25,12 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "observation": ("machine", "since"),
     "command": (),
 }
-# yes-or-no columns that are asked of the row: there they may be properties, which are not part of its JSON
-COMPUTED: Final[Mapping[str, tuple[str, ...]]] = {"obligation": ("closed",), "card": ("active", "closed")}
+# those that are asked of the row and written beside its JSON: there they may be properties, which are no part of it
+BOUND: Final[Mapping[str, tuple[str, ...]]] = {
+    "requirement": ("machine", "ecn"),
+    "obligation": ("closed", "machine", "ecn"),
+    "card": ("active", "closed"),
+}
 HISTORY: Final = frozenset({"observation"})  # written, never loaded
 
 Changes = Mapping[str, Mapping[str, Any]]  # kind → key → row, or None to delete it
@@ -71,14 +75,15 @@ class Codec:
             if gone:
                 connection.executemany(f'DELETE FROM "{kind}" WHERE key = ?', gone)
             if kept:
-                connection.executemany(_UPSERT[kind], self._bindings(kind, kept))
+                connection.executemany(_UPSERT[kind], self.bindings(kind, kept))
 
     def load(self, connection: apsw.Connection, kind: str) -> dict[str, Any]:
         """Return the kind's rows by key: of obligations and cards the open ones, of history none."""
         self._adapter(kind)
         if kind in HISTORY:
             return {}
-        where = "WHERE closed = 0" if "closed" in COLUMNS[kind] else ""
+        # of decades of obligations and cards, those that are open are found by the index of the open ones alone
+        where = f'INDEXED BY "{kind}_open" WHERE closed = 0' if "closed" in COLUMNS[kind] else ""
         found = connection.execute(f'SELECT key, doc FROM "{kind}" {where} ORDER BY rowid')
         return {key: self.decode(kind, key, doc) for key, doc in found}
 
@@ -87,11 +92,11 @@ class Codec:
             raise StoreError(f"the store was not told of rows of kind {kind!r}", "name its type when opening the store")
         return self._adapters[kind]
 
-    def _bindings(self, kind: str, rows: Iterable[tuple[str, Any]]) -> Iterator[tuple[str | bool, ...]]:
+    def bindings(self, kind: str, rows: Iterable[tuple[str, Any]]) -> Iterator[tuple[Any, ...]]:
         """Yield what each row binds, one at a time: the JSON of 100 000 rows is never in memory together."""
-        computed = COMPUTED.get(kind, ())
+        bound = BOUND.get(kind, ())
         for key, row in rows:
-            yield key, self.encode(kind, key, row), *[bool(getattr(row, column)) for column in computed]
+            yield key, self.encode(kind, key, row), *[getattr(row, column) for column in bound]
 
 
 def check_kind(kind: str) -> None:
@@ -101,7 +106,7 @@ def check_kind(kind: str) -> None:
 
 
 def _upsert(kind: str) -> str:
-    columns = ("key", "doc", *COMPUTED.get(kind, ()))
+    columns = ("key", "doc", *BOUND.get(kind, ()))
     sets = ", ".join(f"{column} = excluded.{column}" for column in columns[1:])
     marks = ", ".join("?" * len(columns))
     return f'INSERT INTO "{kind}" ({", ".join(columns)}) VALUES ({marks}) ON CONFLICT (key) DO UPDATE SET {sets}'

@@ -18,7 +18,7 @@ import apsw
 from edge_bridge.errors import StoreError
 from edge_bridge.store import schema
 from edge_bridge.store.faults import in_plain_words
-from edge_bridge.store.rows import COLUMNS, COMPUTED, Codec
+from edge_bridge.store.rows import BOUND, COLUMNS, Codec
 
 _EVENT = "sequence, id, type, origin, subject, time, recorded, body"
 _PARKED = "sequence, code, reason, at"
@@ -143,13 +143,16 @@ def _copy_parked(source: apsw.Connection, target: apsw.Connection, saved: Saved)
 
 
 def _copy_rows(source: apsw.Connection, target: apsw.Connection, codec: Codec, kind: str, saved: Saved) -> None:
-    columns = ("key", "doc", *COMPUTED.get(kind, ()))
+    """Copy what fits its type. What is written beside a document is written anew: an older schema has it nowhere else."""
+    bound = BOUND.get(kind, ())
+    columns = ("key", "doc", *bound)
     names, marks = ", ".join(columns), ", ".join("?" * len(columns))
-    for _, *row in _readable(source, kind, f"rowid, {names}", saved):
+    told = kind in codec
+    for _, key, doc, *beside in _readable(source, kind, f"rowid, {'key, doc' if told else names}", saved):
         try:
-            if kind in codec:
-                codec.decode(kind, str(row[0]), str(row[1]))
-            target.execute(f'INSERT INTO "{kind}" ({names}) VALUES ({marks})', row)
+            row = codec.decode(kind, str(key), str(doc)) if told else None
+            values = [getattr(row, column) for column in bound] if told else beside
+            target.execute(f'INSERT INTO "{kind}" ({names}) VALUES ({marks})', (key, doc, *values))
             saved.rows += 1
         except (StoreError, apsw.ConstraintError):
             saved.unreadable += 1

@@ -12,11 +12,9 @@ import apsw
 
 from edge_bridge.errors import StoreError
 from edge_bridge.store.faults import StoreCorrupt
+from edge_bridge.store.migrations import MIGRATIONS
 
 APPLICATION_ID = 0x45444247  # "EDBG" in the file's header: `file` and we can tell whose database it is
-MIGRATIONS: Sequence[str] = (  # SQL from version n+1 to n+2; schema.sql is always the newest, for new databases
-    "CREATE TABLE available (key TEXT PRIMARY KEY, doc TEXT NOT NULL) STRICT;",
-)
 BUSY_TIMEOUT_MS = 5000
 CACHE_KIB, LARGE_CACHE_KIB = -8000, -64_000  # negative: SQLite's way to say KiB instead of pages
 

@@ -43,6 +43,16 @@ class Duty:
     view: tuple[str | None, bool] | None = None
     tags: tuple[str, ...] = ()
 
+    @property
+    def machine(self) -> str:
+        """What is written beside the JSON."""
+        return self.demand.machine
+
+    @property
+    def ecn(self) -> str:
+        """The same."""
+        return self.demand.ecn
+
 
 @dataclass(frozen=True, slots=True)
 class Warning:

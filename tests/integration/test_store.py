@@ -263,23 +263,6 @@ def test_an_older_database_is_brought_up_to_date(tmp_path: Path) -> None:
         assert older.execute("SELECT count(note) FROM ecn").get == 0
 
 
-def test_the_first_schema_is_brought_to_the_newest(tmp_path: Path) -> None:
-    """What a database of an older release lacks is there after opening it, as a new one has it."""
-    path = tmp_path / "store.db"
-    open_store(path).close()
-    with closing(schema.connect(path)) as older:
-        newest = list(older.execute("SELECT name, sql FROM sqlite_schema ORDER BY name"))
-        older.execute("DROP TABLE available")
-        older.pragma("user_version", 1)
-    with Snapshot.open(path) as looked_at:
-        assert looked_at.rows("available") == {}, "a look before the update finds nothing of what came since"
-    open_store(path).close()
-    with closing(schema.connect(path)) as now:
-        names = [name for name, _ in now.execute("SELECT name, sql FROM sqlite_schema ORDER BY name")]
-        assert names == [name for name, _ in newest]
-        assert now.pragma("user_version") == len(schema.MIGRATIONS) + 1
-
-
 async def test_the_log_stays_bounded_with_readers_around(tmp_path: Path) -> None:
     """A reader between statements does not stop the WAL from starting over; one inside a read only delays it."""
     path = tmp_path / "store.db"

@@ -1,0 +1,55 @@
+"""How an older schema becomes the newest: SQL from version n+1 to n+2. New databases are made by schema.sql at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+AVAILABLE = "CREATE TABLE available (key TEXT PRIMARY KEY, doc TEXT NOT NULL) STRICT;"
+
+# Columns that were taken out of the JSON for each index are written beside it now. A document that is no JSON any more is
+# kept as it is: whoever loads it says so.
+COLUMNS_BESIDE = """
+DROP INDEX event_by_subject;
+
+DROP INDEX requirement_by_machine;
+DROP INDEX requirement_by_ecn;
+ALTER TABLE requirement RENAME TO requirement_2;
+CREATE TABLE requirement (
+    key     TEXT PRIMARY KEY,
+    doc     TEXT NOT NULL,
+    machine TEXT,
+    ecn     TEXT
+) STRICT;
+INSERT INTO requirement (rowid, key, doc, machine, ecn)
+    SELECT rowid, key, doc,
+        CASE WHEN json_valid(doc) THEN doc ->> '$.demand.machine' END,
+        CASE WHEN json_valid(doc) THEN doc ->> '$.demand.ecn' END
+    FROM requirement_2 NOT INDEXED ORDER BY rowid;
+DROP TABLE requirement_2;
+CREATE INDEX requirement_by_machine ON requirement (machine);
+CREATE INDEX requirement_by_ecn ON requirement (ecn);
+
+DROP INDEX obligation_open;
+DROP INDEX obligation_by_machine;
+DROP INDEX obligation_by_ecn;
+DROP INDEX obligation_by_verdict;
+ALTER TABLE obligation RENAME TO obligation_2;
+CREATE TABLE obligation (
+    key     TEXT PRIMARY KEY,
+    doc     TEXT NOT NULL,
+    closed  INTEGER NOT NULL,
+    machine TEXT,
+    ecn     TEXT
+) STRICT;
+INSERT INTO obligation (rowid, key, doc, closed, machine, ecn)
+    SELECT rowid, key, doc, closed,
+        CASE WHEN json_valid(doc) THEN doc ->> '$.demand.machine' END,
+        CASE WHEN json_valid(doc) THEN doc ->> '$.demand.ecn' END
+    FROM obligation_2 NOT INDEXED ORDER BY rowid;
+DROP TABLE obligation_2;
+CREATE INDEX obligation_open ON obligation (machine) WHERE closed = 0;
+CREATE INDEX obligation_by_ecn ON obligation (ecn);
+"""
+
+MIGRATIONS: Final[Sequence[str]] = (AVAILABLE, COLUMNS_BESIDE)
