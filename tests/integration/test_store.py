@@ -16,7 +16,7 @@ import pytest
 
 from edge_bridge.domain.instant import Stamp
 from edge_bridge.errors import StoreError
-from edge_bridge.store import Snapshot, Store, schema, wal
+from edge_bridge.store import Store, schema, wal
 from edge_bridge.store.store import MANY_EVENTS
 from tests.integration.store_samples import (
     KINDS,
