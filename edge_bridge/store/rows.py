@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError
 
 from edge_bridge.errors import StoreError
+from edge_bridge.store.encoding import writer
 
 # kind → the columns that people may ask for
 COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -43,12 +44,23 @@ class Codec:
         for kind in kinds:
             check_kind(kind)
         self._adapters = {kind: TypeAdapter[Any](row_type) for kind, row_type in kinds.items()}
+        self._writers = {kind: writer(row_type) for kind, row_type in kinds.items()}
 
     def __contains__(self, kind: str) -> bool:
         return kind in self._adapters
 
     def encode(self, kind: str, key: str, row: Any) -> str:
         """Return the row as JSON. Raises StoreError when a field is not of its declared type: it could not be read back."""
+        try:
+            doc = self._writers[kind](row)
+            if doc.isascii():
+                return doc
+            doc.encode()  # a half surrogate has no UTF-8
+            return doc
+        except Exception:  # noqa: BLE001 - a value that is not of its declared type; pydantic says which one
+            return self._encode_slowly(kind, key, row)
+
+    def _encode_slowly(self, kind: str, key: str, row: Any) -> str:
         try:
             return self._adapter(kind).dump_json(row, warnings="error").decode()
         except PydanticSerializationError as error:
