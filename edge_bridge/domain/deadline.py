@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from edge_bridge.domain.instant import Milliseconds, Stamp
+from edge_bridge.domain.making import quickly_made
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Deadline:
     """An instant to come: `utc` as it is told to people, `anchor` the moment at which the two clocks were compared."""

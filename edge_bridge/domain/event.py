@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from edge_bridge.domain.instant import Milliseconds
+from edge_bridge.domain.making import quickly_made
 
 GATEWAY = "gateway"  # the reserved origin of what concerns no single machine or source
 
@@ -43,6 +44,7 @@ class EventType(StrEnum):
     DIGEST = "digest"
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Event:
     """One fact.

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 
+from edge_bridge.domain.making import quickly_made
+
 Milliseconds = int
 SECOND: Milliseconds = 1000
 MINUTE: Milliseconds = 60 * SECOND
@@ -16,6 +18,7 @@ DAY: Milliseconds = 24 * HOUR
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Stamp:
     """One moment on both clocks.

@@ -13,6 +13,7 @@ from typing import Any
 
 from edge_bridge.domain.deadline import Deadline
 from edge_bridge.domain.instant import Milliseconds, Stamp
+from edge_bridge.domain.making import quickly_made
 from edge_bridge.domain.routing import Demand
 
 
@@ -65,6 +66,7 @@ def step(verdict: Verdict, closed: bool, trigger: Trigger) -> tuple[Verdict, boo
     return None if closed else TRANSITIONS.get((verdict, trigger))
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Obligation:
     """One machine × ECN item with its time limit. Instants in UTC ms, durations in ms.

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from edge_bridge.domain import program
 from edge_bridge.domain.ecn import EcnDraft, Item
 from edge_bridge.domain.instant import Milliseconds
+from edge_bridge.domain.making import quickly_made
 from edge_bridge.domain.plant import Machine, Plant
 from edge_bridge.domain.portions import finished
 from edge_bridge.domain.route import Rule, fields_of
@@ -20,6 +21,7 @@ Compared = dict[tuple[str, int], VersionRule]
 """How versions are compared, by machine and number of the rule: one object for thousands of demands."""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Demand:
     """What one ECN item demands of one program on one machine.

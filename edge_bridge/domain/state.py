@@ -10,6 +10,7 @@ from edge_bridge.domain.card import Card
 from edge_bridge.domain.ecn import Ecn
 from edge_bridge.domain.instant import Milliseconds, Stamp
 from edge_bridge.domain.kept import Kept
+from edge_bridge.domain.making import quickly_made
 from edge_bridge.domain.obligation import Obligation
 from edge_bridge.domain.reading import Evidence, Reading
 from edge_bridge.domain.routing import Demand
@@ -28,6 +29,7 @@ class Waiver:
         return self.until is None or now.utc < self.until
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Requirement:
     """The register's row for one program on one machine: the version in force, since when, by which ECN.
