@@ -13,7 +13,8 @@ from edge_bridge.cli.sides import card_line, lines_of
 from edge_bridge.cli.stages import waits_for, way
 from edge_bridge.domain.ecn import Ecn
 from edge_bridge.domain.routing import route
-from edge_bridge.domain.told import obligation_data, program_data
+from edge_bridge.domain.told import program_data
+from edge_bridge.domain.told_obligation import ObligationTold
 
 HEADS = {"red": "bold red", "yellow": "bold yellow", "green": "bold green", "quiet": "bold"}
 MOST_STEPS = 8  # of an ECN's way, the newest
@@ -120,7 +121,7 @@ def finding_data(one: Finding, desk: Desk) -> dict[str, Any]:
         "waits_for": waits_for(one, desk) or None,
         "last_match": desk.time(one.requirement.matched) if one.requirement and one.requirement.matched else None,
         "cards": [card.id for _, card in one.cards],
-        "obligation": obligation_data(one.obligation) if one.obligation else None,
+        "obligation": dict(ObligationTold(one.obligation)) if one.obligation else None,
         "lines": [f"{label}: {text}" for label, text in lines_of(one, desk)],
     }
 

@@ -58,7 +58,7 @@ class Books:
         *,
         origin: str,
         subject: str,
-        data: dict[str, Any],
+        data: Mapping[str, Any],
         time: Milliseconds | None = None,
         correlation: str | None = None,
         causation: str | None = None,

@@ -19,7 +19,7 @@ from edge_bridge.domain.obligation import Obligation, Trigger, Verdict, step
 from edge_bridge.domain.reading import Reading
 from edge_bridge.domain.routing import Demand
 from edge_bridge.domain.state import MachineState, register_key
-from edge_bridge.domain.told import obligation_data
+from edge_bridge.domain.told_obligation import ObligationTold
 from edge_bridge.domain.version import Comparison
 
 OLD = (Comparison.OLDER, Comparison.OTHER)
@@ -64,7 +64,7 @@ class Docket:
             EventType.OBLIGATION_OPENED,
             origin=demand.machine,
             subject=demand.machine,
-            data=obligation_data(opened),
+            data=ObligationTold(opened),
             correlation=opened.id,
             causation=cause,
             identity=opened.last_event,
@@ -212,7 +212,7 @@ class Docket:
             event,
             origin=obligation.machine,
             subject=obligation.machine,
-            data=obligation_data(obligation) | ({"revises": revises} if revises else {}),
+            data=ObligationTold(obligation, revises),
             correlation=obligation.id,
             causation=cause or obligation.last_event,
         )

@@ -20,7 +20,8 @@ def quickly_made(cls: type[Made]) -> type[Made]:
     fields = dataclasses.fields(cls)  # type: ignore[arg-type]
     slots: tuple[str, ...] = cls.__slots__  # type: ignore[attr-defined]
     assert slots == tuple(field.name for field in fields), f"{cls.__name__} has slots that are no fields"
-    assert not hasattr(cls, "__post_init__") and all(field.init and not field.kw_only for field in fields)
+    assert not hasattr(cls, "__post_init__")
+    assert all(field.init and not field.kw_only for field in fields)
     known: dict[str, Any] = {"declared": cls, "twin": type(cls.__name__, (), {"__slots__": slots})}
     known |= {"turn": object.__setattr__, "DEFAULT": _DEFAULT}
     parameters, lines = ["self"], ["turn(self, '__class__', twin)"]
@@ -38,7 +39,7 @@ def quickly_made(cls: type[Made]) -> type[Made]:
         lines.append(f"self.{name} = {value}")
     lines.append("self.__class__ = declared")
     source = f"def __init__({', '.join(parameters)}):\n " + "\n ".join(lines)
-    exec(compile(source, f"<making of {cls.__name__}>", "exec"), known)  # noqa: S102 - as dataclasses make theirs
+    exec(compile(source, f"<making of {cls.__name__}>", "exec"), known)
     known["__init__"].__qualname__ = f"{cls.__qualname__}.__init__"
     known["__init__"].__annotations__ = cls.__init__.__annotations__
     cls.__init__ = known["__init__"]  # type: ignore[method-assign]

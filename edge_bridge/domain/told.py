@@ -11,7 +11,6 @@ from edge_bridge.domain.books import Books
 from edge_bridge.domain.card import Card
 from edge_bridge.domain.ecn import Ecn, Item
 from edge_bridge.domain.instant import Milliseconds, to_text, to_text_or_none
-from edge_bridge.domain.obligation import Obligation
 from edge_bridge.domain.reading import Reading
 from edge_bridge.domain.routing import Demand
 from edge_bridge.domain.state import MachineState, Requirement
@@ -72,46 +71,6 @@ def _by_item(demands: Sequence[Demand]) -> Mapping[int, list[Demand]]:
     for demand in demands:
         found[demand.item].append(demand)
     return found
-
-
-def obligation_data(o: Obligation) -> dict[str, Any]:
-    """Return the data of `obligation.opened`, `.verdict` and `.closed`: both sides of the evidence in each."""
-    demand = o.demand
-    return {
-        "obligation": o.id,
-        "ecn": o.ecn,
-        "machine": o.machine,
-        "area": o.area,
-        "part": demand.part,
-        "drawing": demand.drawing,
-        "revision": demand.revision,
-        "program": demand.program,
-        "required": demand.version,
-        "required_sha256": demand.sha256,
-        "observed": o.observed,
-        "verdict": o.verdict,
-        "reason": o.reason,
-        "ended": o.ended or None,
-        "t0": to_text(o.t0),
-        "due": to_text(o.due.utc),
-        "decided": to_text_or_none(o.decided),
-        "lateness_s": seconds(o.lateness),
-        "exposure_s": seconds(o.exposure),
-        "unmet_since": to_text(o.unmet_since),
-        "transport_delay_s": seconds(o.transport_delay),
-        "within_release_limit": o.within_release_limit,
-        "late_arrival": o.late_arrival,
-        "time_quality": o.time_quality,
-        "inferred": o.inferred,
-        "confirmed_at": to_text_or_none(o.confirmed_at),
-        "historical": o.reason == "gateway_down",
-        "stages": {stage: to_text(at) for stage, at in o.stages.items()},
-        "evidence": {
-            "ecn": {"source": o.source, "file": o.file, "sha256": o.sha256, "row": demand.row},
-            "machine": o.evidence or None,
-        },
-        **({"effectivity": demand.effectivity} if demand.effectivity else {}),
-    }
 
 
 def card_data(card: Card, books: Books) -> dict[str, Any]:

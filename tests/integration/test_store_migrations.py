@@ -118,7 +118,7 @@ def test_an_older_database_that_is_damaged_is_saved_into_the_newest_schema(tmp_p
     old_database(path, 2, garbled=True)
     with closing(schema.connect(path)) as connection:
         schema.write_meta(connection, {"clean": 0})
-        (root,) = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'known'").get,
+        (root,) = (connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'known'").get,)
     with path.open("r+b") as file:
         file.seek((root - 1) * 4096)
         file.write(b"\xa5" * 4096)
@@ -134,7 +134,7 @@ def test_open_rows_are_found_by_the_index_of_the_open_ones(tmp_path: Path) -> No
     path = tmp_path / "store.db"
     with open_store(path) as store:
         store.commit({"obligation": {"o1": OPEN, "o2": DONE}})
-        asked = "SELECT doc FROM obligation WHERE \"closed\" = 0 AND \"machine\" IS 'm1'"
+        asked = 'SELECT doc FROM obligation WHERE "closed" = 0 AND "machine" IS \'m1\''
         plan = [step[-1] for step in store._reader.execute(f"EXPLAIN QUERY PLAN {asked}")]
         assert any("obligation_open" in step for step in plan), plan
 
