@@ -13,14 +13,16 @@ class Ids:
     """Makes ids, as `uuid.uuid4` does."""
 
     def __init__(self) -> None:
-        self._random = ""
-        self._place = _TOGETHER
+        self._ready: list[str] = []
 
     def __call__(self) -> str:
         """Return a new id."""
-        if self._place == _TOGETHER:
-            self._random, self._place = os.urandom(_TOGETHER * _DIGITS // 2).hex(), 0
-        start = self._place * _DIGITS
-        self._place += 1
-        digits = self._random[start : start + _DIGITS]
-        return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{_VARIANT[digits[16]]}{digits[17:20]}-{digits[20:]}"
+        if not self._ready:
+            self._ready = _some()
+        return self._ready.pop()
+
+
+def _some() -> list[str]:
+    digits = os.urandom(_TOGETHER * _DIGITS // 2).hex()
+    each = [digits[start : start + _DIGITS] for start in range(0, len(digits), _DIGITS)]
+    return [f"{d[:8]}-{d[8:12]}-4{d[13:16]}-{_VARIANT[d[16]]}{d[17:20]}-{d[20:]}" for d in each]

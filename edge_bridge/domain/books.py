@@ -42,7 +42,7 @@ class Books:
         self.touched: set[str] = set()  # machines whose retained state has to be told again
         self.cards_told: set[str] = set()  # cards whose retained topic has to be told again
         self.latest: dict[str, Reading] = {}  # the newest reading of each machine since the start
-        self.open_on: defaultdict[str, set[str]] = defaultdict(set)  # register key → open obligations
+        self.open_on: dict[str, tuple[str, ...]] = {}  # register key → open obligations, nearly always one
         self.open_at: defaultdict[str, set[str]] = defaultdict(set)  # machine → open obligations
         self.open_cards: dict[str, str] = {}  # dedup key → card id
         self.cards_at: defaultdict[str, set[str]] = defaultdict(set)  # machine → open cards
@@ -83,7 +83,7 @@ class Books:
         """Keep an obligation; a closed one becomes history."""
         self.state.obligation[obligation.id] = obligation
         if obligation.closed:
-            _drop(self.open_on, self._key(obligation), obligation.id)
+            self._drop_open(register_key(obligation.machine, obligation.program), obligation.id)
             _drop(self.open_at, obligation.machine, obligation.id)
             self.state.obligation.release(obligation.id)
         else:
@@ -92,8 +92,7 @@ class Books:
 
     def obligations_on(self, key: str) -> list[Obligation]:
         """Return the open obligations on a register key."""
-        found = self.open_on.get(key)
-        return [self.state.obligation[i] for i in sorted(found)] if found else []
+        return [self.state.obligation[i] for i in self.open_on.get(key, ())]
 
     def obligations_at(self, machine: str) -> list[Obligation]:
         """Return the open obligations on a machine."""
@@ -112,25 +111,33 @@ class Books:
 
     def cards_of(self, machine: str) -> list[Card]:
         """Return the open cards about a machine."""
-        return [self.state.card[i] for i in sorted(self.cards_at.get(machine, ()))]
+        found = self.cards_at.get(machine)
+        return [self.state.card[i] for i in sorted(found)] if found else []
 
     def schedule(self, boottime: Milliseconds, duty: Duty, key: str) -> None:
         """Note a duty for an instant of this boot."""
         self.agenda.add(boottime, duty, key)
 
     def _index(self, obligation: Obligation) -> None:
-        demand = obligation.demand
-        self.open_on[register_key(demand.machine, demand.key)].add(obligation.id)
+        demand, key = obligation.demand, register_key(obligation.demand.machine, obligation.demand.key)
+        others = self.open_on.get(key)
+        if others is None:
+            self.open_on[key] = (obligation.id,)
+        elif obligation.id not in others:
+            self.open_on[key] = tuple(sorted((*others, obligation.id)))
         self.open_at[demand.machine].add(obligation.id)
+
+    def _drop_open(self, key: str, obligation: str) -> None:
+        left = tuple(other for other in self.open_on.get(key, ()) if other != obligation)
+        if left:
+            self.open_on[key] = left
+        else:
+            self.open_on.pop(key, None)
 
     def _index_card(self, card: Card) -> None:
         self.open_cards[card.dedup_key] = card.id
         if card.machine:
             self.cards_at[card.machine].add(card.id)
-
-    @staticmethod
-    def _key(obligation: Obligation) -> str:
-        return register_key(obligation.machine, obligation.program)
 
 
 def _drop(index: defaultdict[str, set[str]], key: str, member: str) -> None:

@@ -32,6 +32,9 @@ class Docket:
         self._books = books
         self._board = board
         self._availability = availability
+        self._due: tuple[Deadline, Stamp] | None = (
+            None  # the newest deadline, with the instant at which it was laid down
+        )
 
     def open(self, demand: Demand, ecn: Ecn, unmet_since: Milliseconds | None, cause: str | None) -> Obligation:
         """Open an obligation: due = max(release, arrival) + limit, fixed from now on. One ECN may open 100 000."""
@@ -50,7 +53,7 @@ class Docket:
             area=machine.area if machine else "",
             arrived=arrived,
             t0=t0,
-            due=Deadline(t0 + demand.limit, arrived).anchored(books.now),
+            due=self._deadline(t0 + demand.limit, arrived),
             unmet_since=unmet,
             release=release,
             time_quality=ecn.time_quality,
@@ -74,6 +77,13 @@ class Docket:
         if kept is not None and kept.reachable is False:
             books.schedule(books.now.boottime, Duty.UNREACHABLE, opened.machine)  # now it matters
         return opened
+
+    def _deadline(self, utc: Milliseconds, arrived: Stamp) -> Deadline:
+        """Return when an obligation falls due: one object for all of an ECN's, as far as they have the same limit."""
+        now = self._books.now
+        if self._due is None or self._due[1] is not now or self._due[0].utc != utc:
+            self._due = Deadline(utc, arrived).anchored(now), now
+        return self._due[0]
 
     def match(self, obligation: Obligation, assessment: Assessment, reading: Reading) -> None:
         """Say that fresh evidence shows the required program.

@@ -26,27 +26,33 @@ class Register:
         self._books = books
         self._docket = docket
         self._board = board
-        self._demands: defaultdict[str, dict[str, Demand]] = defaultdict(dict)  # register key → ECN → demand
+        self._demands: dict[str, tuple[Demand, ...]] = {}  # register key → of each ECN, nearly always one
         self._keys_of: defaultdict[str, set[str]] = defaultdict(set)  # ECN → register keys
         self._machines_of: defaultdict[str, set[str]] = defaultdict(set)  # program key → machines
+        self._asked: tuple[Ecn | None, bool] = None, False  # the ECN last asked about, and whether it binds
 
     def replace_demands(self, ecn: str, demands: Iterable[Demand]) -> set[str]:
         """Hold these demands of an ECN instead of its earlier ones; return every register key concerned."""
         before = self._keys_of.pop(ecn, set())
         for key in before:
-            del self._demands[key][ecn]
-            if not self._demands[key]:
-                del self._demands[key]
+            self._withhold(key, ecn)
+        keys: set[str] = set()
         for demand in demands:
             key = register_key(demand.machine, demand.key)
-            self._demands[key][ecn] = demand
-            self._keys_of[ecn].add(key)
+            if key in keys:
+                self._withhold(key, ecn)
+            others = self._demands.get(key)
+            self._demands[key] = (demand,) if others is None else (*others, demand)
+            keys.add(key)
             self._machines_of[demand.key].add(demand.machine)
-        return before | self._keys_of.get(ecn, set())
+        if keys:
+            self._keys_of[ecn] = keys
+        return before | keys
 
     def demands_of(self, ecn: str) -> list[Demand]:
         """Return the demands that an ECN makes now."""
-        return [self._demands[key][ecn] for key in sorted(self._keys_of.get(ecn, ()))]
+        keys = sorted(self._keys_of.get(ecn, ()))
+        return [next(demand for demand in self._demands[key] if demand.ecn == ecn) for key in keys]
 
     def keys(self) -> set[str]:
         """Return every register key that is demanded or in force."""
@@ -58,10 +64,9 @@ class Register:
         if not demands:
             return None
         if len(demands) == 1:  # by far the most, and one ECN may ask for 100 000
-            [(number, demand)] = demands.items()
-            ecn = self._books.state.ecn[number]
-            return (ecn, demand) if ecn.status.in_force and not ecn.waiting else None
-        held = [(ecn, d) for ecn, d in self._on(key) if ecn.status.in_force and not ecn.waiting]
+            ecn = self._books.state.ecn[demands[0].ecn]
+            return (ecn, demands[0]) if self._binds(ecn) else None
+        held = [(ecn, demand) for ecn, demand in self._on(key) if self._binds(ecn)]
         overruled = {number for ecn, _ in held for number in ecn.draft.supersedes if number != ecn.number}
         standing = [pair for pair in held if pair[0].number not in overruled] or held
         return max(standing, key=lambda pair: _order(pair[0]), default=None)
@@ -112,8 +117,24 @@ class Register:
         return True
 
     def _on(self, key: str) -> Iterator[tuple[Ecn, Demand]]:
-        for number, demand in self._demands.get(key, {}).items():
-            yield self._books.state.ecn[number], demand
+        for demand in self._demands.get(key, ()):
+            yield self._books.state.ecn[demand.ecn], demand
+
+    def _withhold(self, key: str, ecn: str) -> None:
+        """Hold an ECN's demand no longer."""
+        left = tuple(demand for demand in self._demands[key] if demand.ecn != ecn)
+        if left:
+            self._demands[key] = left
+        else:
+            del self._demands[key]
+
+    def _binds(self, ecn: Ecn) -> bool:
+        """Tell whether what an ECN demands holds now. Asked for each of its demands."""
+        asked, binds = self._asked
+        if asked is not ecn:
+            binds = ecn.status.in_force and not ecn.waiting
+            self._asked = ecn, binds
+        return binds
 
     def _still_in_force(self, number: str) -> bool:
         ecn = self._books.state.ecn.get(number)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import apsw
 
 from edge_bridge.domain.instant import Milliseconds
 from edge_bridge.errors import StoreError
 from edge_bridge.ports import OutboxRow
+from edge_bridge.store.inserting import Insertion
+
+_EVENTS: Final = Insertion("event", ("sequence", "id", "type", "origin", "subject", "time", "recorded", "body"))
 
 
 class SealedEvent(Protocol):
@@ -73,9 +76,9 @@ def check_order(rows: Sequence[SealedEvent], last_sequence: int) -> None:
 
 def append(connection: apsw.Connection, rows: Sequence[SealedEvent]) -> None:
     """Add events, inside the caller's transaction."""
-    connection.executemany(
-        "INSERT INTO event (sequence, id, type, origin, subject, time, recorded, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        # str(): an enum's member would be bound by its type's rules, not as its text
+    # str(): an enum's member would be bound by its type's rules, not as its text
+    _EVENTS.run(
+        connection,
         ((r.sequence, r.id, str(r.type), r.origin, r.subject, r.time, r.recorded, r.body) for r in rows),
     )
 

@@ -11,6 +11,7 @@ from pydantic_core import PydanticSerializationError
 
 from edge_bridge.errors import StoreError
 from edge_bridge.store.encoding import writer
+from edge_bridge.store.inserting import Insertion
 
 # kind → the columns that people may ask for
 COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -87,7 +88,7 @@ class Codec:
             if gone:
                 connection.executemany(f'DELETE FROM "{kind}" WHERE key = ?', gone)
             if kept:
-                connection.executemany(_UPSERT[kind], self.bindings(kind, kept))
+                _INSERTIONS[kind].run(connection, self.bindings(kind, kept))
 
     def load(self, connection: apsw.Connection, kind: str) -> dict[str, Any]:
         """Return the kind's rows by key: of obligations and cards the open ones, of history none."""
@@ -117,11 +118,4 @@ def check_kind(kind: str) -> None:
         raise StoreError(f"there is no table for rows of kind {kind!r}", f"known kinds: {', '.join(sorted(COLUMNS))}")
 
 
-def _upsert(kind: str) -> str:
-    columns = ("key", "doc", *BOUND.get(kind, ()))
-    sets = ", ".join(f"{column} = excluded.{column}" for column in columns[1:])
-    marks = ", ".join("?" * len(columns))
-    return f'INSERT INTO "{kind}" ({", ".join(columns)}) VALUES ({marks}) ON CONFLICT (key) DO UPDATE SET {sets}'
-
-
-_UPSERT: Final = {kind: _upsert(kind) for kind in COLUMNS}
+_INSERTIONS: Final = {kind: Insertion(kind, ("key", "doc", *BOUND.get(kind, ())), upsert=True) for kind in COLUMNS}
