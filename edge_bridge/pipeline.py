@@ -35,6 +35,7 @@ MOST_TOGETHER = 500  # signals in one turn: bounds how long a turn keeps the loo
 MOST_WAITING = 5000  # signals; beyond it, whoever brings one waits: a stalled disk stops sampling and loses nothing
 MOST_NOTICES = 200  # ECN files among them: what a first scan brings must not stand between a machine and its verdict
 MOST_ANSWERS = 1000  # command ids remembered
+PORTION = 2000  # events; of one signal that brings more, what is there is written while the rest is in the making
 DEFECT = "this is a defect in edge-bridge: see its log"
 
 _NOTICES = (EcnNotice, FileRejected)
@@ -98,7 +99,7 @@ class Pipeline:
         self._answering: list[tuple[asyncio.Future[Any], Any]] = []
         self._aside = SetAside()
         self._excused: dict[tuple[Duty, str], None] = {}
-        self._patience = Patience(clock, beat)
+        self._patience = Patience(clock, self._pause)
 
     @property
     def trouble(self) -> str | None:
@@ -163,11 +164,15 @@ class Pipeline:
             due_is_judged = await self._take_what_waits(taken, answers)
         except Exception:  # a defect in judging one file must not stop the judging of all others
             log.error("a defect: going back to what is committed, and on one by one", exc_info=True)
+            self._recorder.abandon()
             self._go_back()
             self._queue.extendleft(reversed(taken))
             await self._one_by_one(len(taken))
             self._patience.end_if_asked()
             return
+        except BaseException:
+            self._recorder.abandon()  # or the thread that writes would wait for the rest for ever
+            raise
         self._after_taking()
         if not due_is_judged:  # thousands fall due at once: adapters and broker get their turn in between
             self._wake.set()
@@ -307,6 +312,13 @@ class Pipeline:
         pairs = zip(taken, answers, strict=True)
         self._answering += [(waiting.answered, answer) for waiting, answer in pairs if waiting.answered is not None]
 
+    def _pause(self) -> None:
+        """In the middle of a signal: give a sign of life, and have written meanwhile what is there already."""
+        self._beat()
+        books = self.ledger.books
+        if len(books.events) >= PORTION:
+            self._recorder.begin(books.state.take_changes(), books.take_events())
+
     async def _commit(self) -> None:
         """Commit what the ledger changed. Until that succeeds nothing else is taken in, and nothing is forgotten."""
         books = self.ledger.books
@@ -315,9 +327,9 @@ class Pipeline:
         machines, cards = frozenset(books.touched), frozenset(books.cards_told)
         books.touched.clear()
         books.cards_told.clear()
-        if changes or events:
-            self._recorder.hold(changes, events)
-            self._telling = Committed(changes, machines, cards, len(events))
+        if changes or events or self._recorder.busy:
+            batch = self._recorder.hold(changes, events)
+            self._telling = Committed(batch.changes(), machines, cards, batch.events)
         await self._settle()
 
     async def _settle(self) -> None:

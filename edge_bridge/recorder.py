@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
-from edge_bridge.contract import seal
+from edge_bridge.batch import Batch
 from edge_bridge.domain.event import Event
 from edge_bridge.domain.instant import MINUTE, Milliseconds
 from edge_bridge.errors import StoreError
 from edge_bridge.ports import Clock
-from edge_bridge.store import Store, StoreCorrupt, StoredEvent, StoreFull
+from edge_bridge.store import Changes, Store, StoreCorrupt, StoreFull
 
 RETRY_FIRST_S, RETRY_LAST_S = 0.2, 5.0
 SHED_EVERY: Milliseconds = MINUTE
@@ -23,37 +22,6 @@ log = structlog.get_logger(__name__)
 
 async def no_room() -> None:
     """Stand in where there is nothing to shed."""
-
-
-class _Batch:
-    """What one transaction writes. first: the sequence of its first event. recorded: UTC ms. Bytes are made once."""
-
-    def __init__(
-        self, changes: Mapping[str, Mapping[str, Any]], events: Sequence[Event], first: int, recorded: Milliseconds
-    ) -> None:
-        self.changes = changes
-        self._events, self._first, self._recorded = events, first, recorded
-        self._sealed: list[StoredEvent] | None = None
-
-    def sealed(self, source: str) -> list[StoredEvent]:
-        """Return the events as they are stored."""
-        if self._sealed is None:
-            numbered = enumerate(self._events, self._first)
-            self._sealed = [self._seal(event, sequence, source) for sequence, event in numbered]
-            self._events = ()
-        return self._sealed
-
-    def _seal(self, event: Event, sequence: int, source: str) -> StoredEvent:
-        return StoredEvent(
-            sequence=sequence,
-            id=event.id,
-            type=str(event.type),
-            origin=event.origin,
-            subject=event.subject,
-            body=seal(event, source=source, sequence=sequence, recorded=self._recorded),
-            time=event.time,
-            recorded=self._recorded,
-        )
 
 
 class Recorder:
@@ -77,7 +45,7 @@ class Recorder:
         self._source = source
         self._beat = beat
         self._make_room = make_room
-        self._batch: _Batch | None = None
+        self._batch: Batch | None = None
         self._attempt: asyncio.Future[None] | None = None
         self._shed_at: Milliseconds | None = None
 
@@ -86,10 +54,29 @@ class Recorder:
         """Whether a batch is held."""
         return self._batch is not None
 
-    def hold(self, changes: Mapping[str, Mapping[str, Any]], events: Sequence[Event]) -> None:
-        """Take the next batch; the one before must be finished."""
-        assert self._batch is None, "one batch at a time: the next is made of what this one left"
-        self._batch = _Batch(changes, events, self._store.last_sequence + 1, self._clock.now().utc)
+    def begin(self, changes: Changes, events: Sequence[Event]) -> None:
+        """Take a portion of a batch whose rest is still in the making, and write it meanwhile. Nothing of it counts before
+        `hold` has taken the rest."""
+        batch = self._batch or self._new()
+        batch.add(changes, events)
+        if self._attempt is None:
+            self._attempt = asyncio.ensure_future(self._store.run(self._write, batch))
+
+    def hold(self, changes: Changes, events: Sequence[Event]) -> Batch:
+        """Take the next batch, or the rest of one that was begun; return all of it."""
+        batch = self._batch or self._new()
+        batch.add(changes, events)
+        batch.complete()
+        return batch
+
+    def abandon(self) -> None:
+        """Let go of a batch that was begun and has no rest: nothing of it is written."""
+        batch, self._batch = self._batch, None
+        attempt, self._attempt = self._attempt, None
+        if batch is not None:
+            batch.abandon()
+        if attempt is not None:
+            attempt.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
 
     async def finish(self) -> None:
         """Return when nothing is held any more. A full disk is waited for; a broken database ends the daemon, and the
@@ -120,9 +107,16 @@ class Recorder:
         attempt.result()
         self._batch = None
 
-    def _write(self, batch: _Batch) -> None:
+    def _new(self) -> Batch:
+        self._batch = Batch(self._source, self._store.last_sequence + 1, self._clock.now().utc)
+        return self._batch
+
+    def _write(self, batch: Batch) -> None:
         """Commit, on the thread that writes: thousands of events must not hold up the loop while they are made bytes."""
-        self._store.commit(batch.changes, batch.sealed(self._source))
+        if batch.in_one:
+            self._store.commit(*next(iter(batch)))
+        else:
+            self._store.commit_all(batch)
 
     def _failed(self, error: StoreError) -> None:
         if self.trouble is None:

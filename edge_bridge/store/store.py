@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self, TypeVar, TypeVarTuple
 
@@ -108,17 +108,23 @@ class Store:
         changes: kind → key → row, None to delete it. events: going on from `last_sequence` without a gap.
         """
         with self._writing, self._faults():
-            outbox.check_order(events, self._last_sequence)
             if not events and not any(changes.values()):
                 return
-            with schema.larger_cache(self._writer) if len(events) >= MANY_EVENTS else nullcontext():
-                self._transact(lambda: self._write(changes, events))
-                self._last_sequence += len(events)
-            if len(events) >= MANY_EVENTS:  # it is safe in the log: whoever waits is answered before that is moved
-                with suppress(RuntimeError):  # it is being closed, which moves everything
-                    self._thread.submit(self._checkpoint)
-            else:
-                self._wal.checkpoint_if_due()
+            if len(events) >= MANY_EVENTS:
+                self.commit_all([(changes, events)])
+                return
+            self._last_sequence = self._transact(lambda: self._write([(changes, events)]))
+            self._wal.checkpoint_if_due()
+
+    def commit_all(self, portions: Iterable[tuple[Changes, Sequence[SealedEvent]]]) -> None:
+        """Do the same with many portions, in one transaction. Each is asked for when those before it are written, so it may
+        still be in the making; after a full disk they are asked for from the first one on. What is raised instead of a
+        portion is raised here, and nothing changed."""
+        with self._writing, self._faults():
+            with schema.larger_cache(self._writer):
+                self._last_sequence = self._transact(lambda: self._write(portions))
+            with suppress(RuntimeError):  # it is being closed, which moves everything
+                self._thread.submit(self._checkpoint)  # safe in the log: whoever waits is answered before that is moved
 
     async def run(self, function: Callable[[*Arguments], Result], *args: *Arguments) -> Result:
         """Return what the function returns when called on the thread that writes, in order of asking.
@@ -183,9 +189,15 @@ class Store:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _write(self, changes: Changes, events: Sequence[SealedEvent]) -> None:
-        self._codec.write(self._writer, changes)
-        outbox.append(self._writer, events)
+    def _write(self, portions: Iterable[tuple[Changes, Sequence[SealedEvent]]]) -> int:
+        """Write what was asked for; return the sequence of the newest event then."""
+        last = self._last_sequence
+        for changes, events in portions:
+            outbox.check_order(events, last)
+            self._codec.write(self._writer, changes)
+            outbox.append(self._writer, events)
+            last += len(events)
+        return last
 
     def _transact(self, work: Callable[[], Result]) -> Result:
         """Do the work in one transaction. On a full disk, the space of the WAL is the first to be used again."""
