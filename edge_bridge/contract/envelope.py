@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from json.encoder import encode_basestring as quoted
 from typing import Any
 
@@ -46,28 +46,27 @@ def seal(event: Event, *, source: str, sequence: int, recorded: Milliseconds) ->
     source: from `source_urn`. sequence: this event's number in the source. recorded: UTC ms of the commit. Raises
     ValueError for data that JSON has no word for (NaN).
     """
-    parts = [
-        '{"specversion":"1.0","id":',
-        quoted(event.id),
-        ',"source":',
-        quoted(source),
-        _told(event.type),
-        # CloudEvents 1.0, subject: a non-empty string when it is there
-        f',"subject":{quoted(event.subject)}' if event.subject else "",
-        f',"time":"{to_text(event.time)}","recordedtime":"{to_text(recorded)}","sequence":"{sequence_text(sequence)}"',
-        _described(event.type),
-        "" if event.correlation is None else f',"correlationid":{quoted(event.correlation)}',
-        "" if event.causation is None else f',"causationid":{quoted(event.causation)}',
-        ',"data":',
-    ]
+    # CloudEvents 1.0, subject: a non-empty string when it is there
+    subject = f',"subject":{quoted(event.subject)}' if event.subject else ""
+    correlation = "" if event.correlation is None else f',"correlationid":{quoted(event.correlation)}'
+    causation = "" if event.causation is None else f',"causationid":{quoted(event.causation)}'
+    head = (
+        f'{{"specversion":"1.0","id":{quoted(event.id)}{_told(source, event.type)}{subject}{_times(event.time, recorded)}'
+        f',"sequence":"{sequence_text(sequence)}"{_described(event.type)}{correlation}{causation},"data":'
+    )
     if isinstance(event.data, Told):
-        return _utf8("".join((*parts, event.data.json(), "}")))
-    return b"".join((_utf8("".join(parts)), _json(event.data), b"}"))
+        return _utf8(f"{head}{event.data.json()}}}")
+    return b"".join((_utf8(head), _json(event.data), b"}"))
 
 
-@cache
-def _told(name: EventType) -> str:
-    return f',"type":{quoted(event_type(name))}'
+@lru_cache(maxsize=64)
+def _told(source: str, name: EventType) -> str:
+    return f',"source":{quoted(source)},"type":{quoted(event_type(name))}'
+
+
+@lru_cache(maxsize=64)
+def _times(time: Milliseconds, recorded: Milliseconds) -> str:
+    return f',"time":"{to_text(time)}","recordedtime":"{to_text(recorded)}"'
 
 
 @cache

@@ -18,11 +18,12 @@ _DEFAULT = object()
 def quickly_made(cls: type[Made]) -> type[Made]:
     """Give a frozen dataclass with slots, and without a `__post_init__`, the quicker way to be made."""
     fields = dataclasses.fields(cls)  # type: ignore[arg-type]
-    slots: tuple[str, ...] = cls.__slots__  # type: ignore[attr-defined]
-    assert slots == tuple(field.name for field in fields), f"{cls.__name__} has slots that are no fields"
+    own: tuple[str, ...] = cls.__slots__  # type: ignore[attr-defined]
+    assert own == tuple(field.name for field in fields)[-len(own) :], f"{cls.__name__} has slots that are no fields"
     assert not hasattr(cls, "__post_init__")
     assert all(field.init and not field.kw_only for field in fields)
-    known: dict[str, Any] = {"declared": cls, "twin": type(cls.__name__, (), {"__slots__": slots})}
+    twin = type(cls.__name__, cls.__bases__, {"__slots__": own, "__setattr__": object.__setattr__})
+    known: dict[str, Any] = {"declared": cls, "twin": twin}
     known |= {"turn": object.__setattr__, "DEFAULT": _DEFAULT}
     parameters, lines = ["self"], ["turn(self, '__class__', twin)"]
     for field in fields:

@@ -9,6 +9,7 @@ from typing import Final, Protocol
 import apsw
 
 from edge_bridge.domain.instant import Milliseconds
+from edge_bridge.domain.making import quickly_made
 from edge_bridge.errors import StoreError
 from edge_bridge.ports import OutboxRow
 from edge_bridge.store.inserting import Insertion
@@ -37,6 +38,7 @@ class SealedEvent(Protocol):
     def recorded(self) -> Milliseconds: ...
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class StoredEvent(OutboxRow):
     """One event as the audit log has it: when it happened and when it was committed, UTC ms."""
