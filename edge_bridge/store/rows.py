@@ -63,7 +63,7 @@ class Codec:
 
     def _encode_slowly(self, kind: str, key: str, row: Any) -> str:
         try:
-            return self._adapter(kind).dump_json(row, warnings="error").decode()
+            return self._adapter(kind).dump_json(row, exclude_defaults=True, warnings="error").decode()
         except PydanticSerializationError as error:
             raise StoreError(f"{kind} {key} cannot be stored: {error}", "a defect: report it with this text") from error
 

@@ -51,7 +51,7 @@ def values(hint: Any) -> st.SearchStrategy[Any]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_every_kind_of_row_is_written_as_pydantic_writes_it(kind: str, data: st.DataObject) -> None:
     """So that it is read back equal, and a database says the same whichever release wrote it."""
@@ -59,7 +59,7 @@ def test_every_kind_of_row_is_written_as_pydantic_writes_it(kind: str, data: st.
     adapter = TypeAdapter[Any](KINDS[kind])
     for row in [*rows, rows[0]]:
         quick = writer(KINDS[kind])(row)
-        assert quick.encode() == adapter.dump_json(row)
+        assert quick.encode() == adapter.dump_json(row, exclude_defaults=True)
         assert CODEC.decode(kind, "x", quick) == row
 
 
@@ -81,9 +81,9 @@ class Whole:
 def test_what_may_change_inside_is_written_anew() -> None:
     """The newest part is remembered only where it can hold nothing else later."""
     part = Part()
-    assert writer(Whole)(Whole(part)) == '{"part":{"marks":{}},"count":0}'
+    assert writer(Whole)(Whole(part)) == '{"part":{}}'
     part.marks["a"] = 'b"\n'
-    assert writer(Whole)(Whole(part)) == '{"part":{"marks":{"a":"b\\"\\n"}},"count":0}'
+    assert writer(Whole)(Whole(part)) == '{"part":{"marks":{"a":"b\\"\\n"}}}'
 
 
 def test_what_has_no_utf8_or_another_type_is_refused() -> None:
