@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import uuid
-from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from edge_bridge.domain.state import KINDS, State
 from edge_bridge.errors import ConfigError, StoreError
 from edge_bridge.pipeline import MOST_ANSWERS, MOST_NOTICES, MOST_TOGETHER, MOST_WAITING, Committed, Pipeline
 from edge_bridge.progress import Progress
-from edge_bridge.store import Snapshot, Store
+from edge_bridge.store import Snapshot, Store, StoreFull
 from edge_bridge.testing import ManualClock
 from edge_bridge.testing.clock import settle
 from tests.waiting import until
@@ -59,6 +59,13 @@ class FaultyStore:
         if self.failures:
             raise self.failures.pop(0)
         self.real.commit(changes, events)
+
+    def commit_all(self, portions: Iterable[Any]) -> None:
+        self.attempts += 1
+        if self.failures:
+            next(iter(portions))
+            raise self.failures.pop(0)
+        self.real.commit_all(portions)
 
 
 class Poisoned(Ledger):
@@ -267,6 +274,32 @@ async def test_a_defect_in_the_middle_of_a_large_ecn_leaves_nothing_of_it(tmp_pa
             assert len(here.events(EventType.OBLIGATION_OPENED)) == 1
     finally:
         Poisoned.bad = staticmethod(lambda _signal: False)
+
+
+async def test_a_large_ecn_that_meets_a_full_disk_is_written_whole_later(tmp_path: Path) -> None:
+    """What was written of it meanwhile is taken back, and written again with the rest: each event once."""
+    async with bench(tmp_path) as here:
+        here.store.failures = [StoreFull("the disk is full", "free some space")]
+        here.pipeline.note(large("ECN-1", here.clock))
+        await until(lambda: here.pipeline.trouble is not None)
+        assert here.events(EventType.OBLIGATION_OPENED) == []
+        await here.clock.advance(5)
+        await here.quiet()
+        assert len(here.events(EventType.OBLIGATION_OPENED)) == 3_000
+        sequences = here.sequences()
+        assert sequences == list(range(1, len(sequences) + 1))
+        assert sum(committed.events for committed in here.committed) == len(sequences)
+
+
+async def test_a_large_ecn_is_written_while_it_is_taken_in(tmp_path: Path) -> None:
+    """Its first obligations are in the hands of the thread that writes before the last ones are made, and in nobody else's."""
+    async with bench(tmp_path) as here:
+        here.pipeline.note(large("ECN-1", here.clock))
+        await until(lambda: here.pipeline._recorder.busy)
+        assert here.pipeline._patience.busy
+        assert here.events(EventType.ECN_RECEIVED) == []
+        await here.quiet()
+        assert len(here.events(EventType.OBLIGATION_OPENED)) == 3_000
 
 
 async def test_a_first_scan_leaves_room_for_the_machines(tmp_path: Path) -> None:
