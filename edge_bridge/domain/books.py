@@ -8,7 +8,7 @@ from typing import Any
 
 from edge_bridge.domain.agenda import Agenda, Duty
 from edge_bridge.domain.card import Card
-from edge_bridge.domain.event import Event, EventType
+from edge_bridge.domain.event import Event, EventType, Told
 from edge_bridge.domain.instant import Milliseconds, Stamp
 from edge_bridge.domain.obligation import Obligation
 from edge_bridge.domain.plant import Machine, Plant
@@ -58,7 +58,7 @@ class Books:
         *,
         origin: str,
         subject: str,
-        data: Mapping[str, Any],
+        data: dict[str, Any] | Told,
         time: Milliseconds | None = None,
         correlation: str | None = None,
         causation: str | None = None,

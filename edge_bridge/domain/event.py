@@ -82,6 +82,6 @@ class Event:
     origin: str
     subject: str
     time: Milliseconds
-    data: Mapping[str, Any]
+    data: dict[str, Any] | Told
     correlation: str | None = None
     causation: str | None = None
