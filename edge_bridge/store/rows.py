@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError
 
 from edge_bridge.errors import StoreError
-from edge_bridge.store.encoding import writer
+from edge_bridge.store.encoding import Write, writer
 from edge_bridge.store.inserting import Insertion
 
 # kind → the columns that people may ask for
@@ -45,7 +45,8 @@ class Codec:
         for kind in kinds:
             check_kind(kind)
         self._adapters = {kind: TypeAdapter[Any](row_type) for kind, row_type in kinds.items()}
-        self._writers = {kind: writer(row_type) for kind, row_type in kinds.items()}
+        self._types = dict(kinds)
+        self._writers: dict[str, Write] = {}  # made when first needed: who only reads does without
 
     def __contains__(self, kind: str) -> bool:
         return kind in self._adapters
@@ -53,13 +54,16 @@ class Codec:
     def encode(self, kind: str, key: str, row: Any) -> str:
         """Return the row as JSON. Raises StoreError when a field is not of its declared type: it could not be read back."""
         try:
-            doc = self._writers[kind](row)
+            doc = (self._writers.get(kind) or self._writer(kind))(row)
             if doc.isascii():
                 return doc
             doc.encode()  # a half surrogate has no UTF-8
             return doc
         except Exception:  # noqa: BLE001 - a value that is not of its declared type; pydantic says which one
             return self._encode_slowly(kind, key, row)
+
+    def _writer(self, kind: str) -> Write:
+        return self._writers.setdefault(kind, writer(self._types[kind]))
 
     def _encode_slowly(self, kind: str, key: str, row: Any) -> str:
         try:
