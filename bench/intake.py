@@ -117,8 +117,8 @@ class _Run:
 
     def _note(self, committed: Committed) -> None:
         self._committed += len(committed.changes.get("obligation", {}))
-        if committed.changes.get("source"):
-            self._scanned.set()
+        if any(source.scanned is not None for source in committed.changes.get("source", {}).values()):
+            self._scanned.set()  # the ECN comes after the first scan, not with it
         if self._committed >= ITEMS * MACHINES:
             self._done.set()
 
