@@ -155,6 +155,7 @@ class Pipeline:
     async def turn(self) -> None:
         """Take what waits, judge what is due, commit, and only then answer."""
         self._beat()
+        self._patience.begin()
         await self._settle()  # what a cancelled turn left
         self._configure()
         taken: list[_Waiting] = []
