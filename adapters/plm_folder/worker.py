@@ -1,7 +1,7 @@
 """The process that reads hostile files: no rights to lose, limits on time and memory, and gone when the daemon is.
 
-`python -m adapters.plm_folder.worker MODULE:FUNCTION PARENT` serves requests on standard input until it ends. The first
-frame brings options and limits; each further one is a file, answered by its ECNs in pieces, or by why there are none.
+`python -m adapters.plm_folder.worker MODULE:FUNCTION PARENT MEMORY` serves requests on standard input until it ends. The
+first frame brings options and limits; each further one some files, answered in their order (see `answers`).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import contextlib
 import ctypes
 import gc
 import importlib
+import mmap
 import os
 import resource
 import signal
@@ -19,18 +20,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
-from pydantic import TypeAdapter
-
-from adapters.plm_folder.frames import Header, frame, read_frame
+from adapters.plm_folder.answers import Answers
+from adapters.plm_folder.frames import COUNT, Header, frame, read_frame
 from adapters.plm_folder.options import PlmFolderOptions
 from adapters.plm_folder.unreadable import Unreadable
-from edge_bridge.domain.ecn import EcnDraft, Item
+from edge_bridge.domain.ecn import EcnDraft
 
-PIECE = 500  # items in one frame: the daemon takes an answer in short steps
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 _FILES = 32
-_DRAFTS = TypeAdapter(tuple[EcnDraft, ...])
-_ITEMS = TypeAdapter(tuple[Item, ...])
 
 
 class Parse(Protocol):
@@ -40,9 +37,10 @@ class Parse(Protocol):
         """Return the ECNs. Raises Unreadable."""
 
 
-def main(entry: str, parent: int) -> int:
-    """Serve until the daemon closes its end."""
+def main(entry: str, parent: int, shared: int) -> int:
+    """Serve until the daemon closes its end. shared: memory in which the daemon sees how many files were begun."""
     _end_with(parent)
+    begun = _take_memory(shared)
     module, _, name = entry.partition(":")
     parse: Parse = getattr(importlib.import_module(module), name)
     requests, answers = _take_pipes()
@@ -54,53 +52,46 @@ def main(entry: str, parent: int) -> int:
     _limit(settings["memory"])
     answers.write(frame({"is": "ready"}))
     answers.flush()
+    count = 0
     while (request := read_frame(requests)) is not None:
-        _allow_time(settings["seconds"])
-        for piece in _answer(parse, request[1], options, settled=request[0]["settled"]):
-            answers.write(piece)
+        told = Answers(answers.write)
+        for data, settled in _files(*request):
+            count += 1
+            COUNT.pack_into(begun, 0, count)
+            _allow_time(settings["seconds"])
+            _answer(told, parse, data, options, settled=settled)
+        told.end()
         answers.flush()
     return 0
 
 
-def _answer(parse: Parse, data: bytes, options: PlmFolderOptions, *, settled: bool) -> Iterator[bytes]:
-    """Yield the frames about one file; the last one says so."""
+def _files(header: Header, body: bytes) -> Iterator[tuple[bytes, bool]]:
+    """Yield the files of one request, each with whether it has settled."""
+    at = 0
+    for length, settled in header["files"]:
+        yield body[at : at + length], settled
+        at += length
+
+
+def _answer(told: Answers, parse: Parse, data: bytes, options: PlmFolderOptions, *, settled: bool) -> None:
+    """Answer one file."""
     try:
-        pieces = list(_pieces(parse(data, options, settled=settled)))
+        told.ecns(parse(data, options, settled=settled))
     except Unreadable as refusal:
         facts = {key: value if isinstance(value, str | int) else str(value) for key, value in refusal.facts.items()}
-        pieces = [
-            frame({"is": "unreadable", "kind": refusal.kind, "where": refusal.where, "facts": facts, "end": True})
-        ]
+        told.nothing({"is": "unreadable", "kind": refusal.kind, "where": refusal.where, "facts": facts})
     except MemoryError:
         gc.collect()
-        pieces = [frame({"is": "memory", "end": True})]
+        told.nothing({"is": "memory"})
     except Exception as defect:  # noqa: BLE001 - a reader's defect on one file must not be the end of the others
-        told: Header = {"is": "defect", "error": type(defect).__name__, "text": traceback.format_exc(), "end": True}
-        pieces = [frame(told)]
-    yield from pieces
+        told.nothing({"is": "defect", "error": type(defect).__name__, "text": traceback.format_exc()})
 
 
-def _pieces(drafts: tuple[EcnDraft, ...]) -> Iterator[bytes]:
-    """Yield the ECNs in frames of so many items at most; an ECN with more of them goes on in the next frame."""
-    batch: list[EcnDraft] = []
-    count = 0
-    for draft in drafts:
-        if count + len(draft.items) > PIECE and batch:
-            yield frame({"is": "ecns"}, _DRAFTS.dump_json(tuple(batch)))
-            batch, count = [], 0
-        if len(draft.items) > PIECE:
-            yield from _long(draft)
-            continue
-        batch.append(draft)
-        count += 1 + len(draft.items)
-    yield frame({"is": "ecns", "end": True}, _DRAFTS.dump_json(tuple(batch)))
-
-
-def _long(draft: EcnDraft) -> Iterator[bytes]:
-    fields = {name: getattr(draft, name) for name in draft.__dataclass_fields__}
-    yield frame({"is": "ecns"}, _DRAFTS.dump_json((EcnDraft(**{**fields, "items": draft.items[:PIECE]}),)))
-    for start in range(PIECE, len(draft.items), PIECE):
-        yield frame({"is": "items"}, _ITEMS.dump_json(draft.items[start : start + PIECE]))
+def _take_memory(shared: int) -> mmap.mmap:
+    """Return the memory that the daemon sees, and close its handle."""
+    begun = mmap.mmap(shared, COUNT.size)
+    os.close(shared)
+    return begun
 
 
 def _end_with(parent: int) -> None:
@@ -148,4 +139,4 @@ def _allow_time(seconds: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], int(sys.argv[2])))
+    sys.exit(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))

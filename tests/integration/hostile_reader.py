@@ -5,16 +5,20 @@ Named by `PlmFolderAdapter.reader`; `HostileFolderAdapter` is such an adapter, f
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
 from adapters.plm_folder.adapter import PlmFolderAdapter
+from adapters.plm_folder.answers import Drafts
+from adapters.plm_folder.groups import Outcome
 from adapters.plm_folder.options import PlmFolderOptions
 from adapters.plm_folder.reading import read_file
-from adapters.plm_folder.sandbox import Limits
+from adapters.plm_folder.sandbox import Limits, Question, Sandbox
 from edge_bridge.domain.ecn import EcnDraft
 
 ADAPTER = "hostile_folder"
@@ -44,6 +48,20 @@ def read(data: bytes, options: PlmFolderOptions, *, settled: bool) -> tuple[EcnD
         case ["#print"]:
             os.write(1, b"\0\0\0\2\0\0\0\0{}")
     return read_file(data.partition(b"\n")[2] if data.startswith(b"#") else data, options, settled=settled)
+
+
+async def parsed(sandbox: Sandbox, data: bytes, late: Callable[[], None] = lambda: None) -> Drafts:
+    """Return what a sandbox reads one file as. Raises what it says instead."""
+    answer: asyncio.Future[Drafts] = asyncio.get_running_loop().create_future()
+
+    def tell(outcome: Outcome) -> None:
+        if isinstance(outcome, Exception):
+            answer.set_exception(outcome)
+        else:
+            answer.set_result(outcome)
+
+    sandbox.ask([Question(data, True, tell, late)])
+    return await answer
 
 
 class HostileFolderAdapter(PlmFolderAdapter):

@@ -15,8 +15,8 @@ import pytest
 from edge_bridge.domain.ecn import EcnDraft, Item, Status
 from edge_bridge.domain.event import EventType
 from edge_bridge.domain.extract import Extractor
-from edge_bridge.domain.ledger import Ledger
 from edge_bridge.domain.instant import Stamp
+from edge_bridge.domain.ledger import Ledger
 from edge_bridge.domain.plant import Machine, Party, Plant, Route, Source
 from edge_bridge.domain.reading import Evidence, Execution, Reading
 from edge_bridge.domain.signal import Acknowledge, EcnNotice, Remark, ScanDone, Signal

@@ -16,9 +16,8 @@ import pytest
 
 from adapters.plm_folder.sandbox import Limits, Sandbox
 from adapters.plm_folder.unreadable import Unreadable
-from edge_bridge.domain.ecn import EcnDraft
 from edge_bridge.errors import AdapterError
-from tests.integration.hostile_reader import HostileFolderAdapter
+from tests.integration.hostile_reader import HostileFolderAdapter, parsed
 from tests.waiting import until, until_sync
 
 ECN = b"number,status\nEC-%d,released\n"
@@ -38,10 +37,6 @@ async def sandbox(limits: Limits = QUICK, reader: str = HostileFolderAdapter.rea
     finally:
         await made.close()
     assert [pid for pid in pids if Path(f"/proc/{pid}").exists()] == []
-
-
-async def parsed(made: Sandbox, data: bytes) -> tuple[EcnDraft, ...]:
-    return await made.parse(data, settled=True, overtaken=lambda: None)
 
 
 async def refused(made: Sandbox, data: bytes) -> Unreadable:
@@ -75,7 +70,7 @@ async def test_a_slow_file_holds_up_nobody() -> None:
     """Files behind one that burns come out in order, within a second or so; it is refused when its time is over."""
     async with sandbox() as made:
         overtaken = asyncio.Event()
-        slow = asyncio.create_task(made.parse(b"#burn", settled=True, overtaken=overtaken.set))
+        slow = asyncio.create_task(parsed(made, b"#burn", overtaken.set))
         began = perf_counter()
         found: list[str] = []
 
@@ -158,11 +153,11 @@ async def test_a_parser_that_cannot_be_started_is_a_lost_source() -> None:
 PARENT = """
 import asyncio, sys
 from adapters.plm_folder.sandbox import Limits, Sandbox
+from tests.integration.hostile_reader import parsed
 async def main():
     made = Sandbox("plm", {"adapter": "plm_folder", "path": "/nowhere"}, "", Limits(), "tests.integration.hostile_reader:read")
-    await made.parse(b"number,status\\nEC-1,released\\n", settled=True, overtaken=lambda: None)
-    reading = asyncio.create_task(made.parse(b"#burn", settled=True, overtaken=lambda: print(*made.pids, flush=True)))
-    await reading
+    await parsed(made, b"number,status\\nEC-1,released\\n")
+    await parsed(made, b"#burn", lambda: print(*made.pids, flush=True))
 asyncio.run(main())
 """
 
