@@ -155,7 +155,6 @@ class Pipeline:
     async def turn(self) -> None:
         """Take what waits, judge what is due, commit, and only then answer."""
         self._beat()
-        self._patience.begin()
         await self._settle()  # what a cancelled turn left
         self._configure()
         taken: list[_Waiting] = []
@@ -181,11 +180,12 @@ class Pipeline:
 
         Evidence that still waits has to be heard before what falls due after it, so time goes on from signal to signal.
         """
-        while self._queue and len(taken) < MOST_TOGETHER:
-            if not self.ledger.advance(self._queue[0].signal.at, MOST_TOGETHER):
-                return False
-            taken.append(self._queue.popleft())
-            answers.append(await self._patience.through(self._steps(taken[-1])))
+        with self._patience.at_work():
+            while self._queue and len(taken) < MOST_TOGETHER:
+                if not self.ledger.advance(self._queue[0].signal.at, MOST_TOGETHER):
+                    return False
+                taken.append(self._queue.popleft())
+                answers.append(await self._patience.through(self._steps(taken[-1])))
         return bool(self._queue) or self.ledger.advance(self._clock.now(), MOST_TOGETHER)
 
     async def close(self) -> None:
