@@ -24,8 +24,8 @@ class Overdue(Exception):
 
 
 class Lane:
-    """Files go in and come out in order. wall, patience: seconds for one file, by the clock, and without those in which it
-    waited for a processor: on a busy computer a sound file waits for its turn, and is not to blame.
+    """Files go in and come out in order. wall, patience: seconds for one file, by the clock, and of computing or sleep (see
+    `Watch`).
 
     idle: seconds until an unused process is ended; without it the process stays, and a second one stands by to take over:
     to start one takes longer than the next file may wait.

@@ -92,18 +92,14 @@ class Parser:
         header = header_of(await self._process.stdout.readexactly(head))
         return header, await self._process.stdout.readexactly(body) if body else b""
 
-    def spent(self, now: float) -> float:
-        """Return the seconds in which it could have read: computing or asleep, all but waiting for a processor.
-
-        By the clock, a busy computer makes sound files look slow; by computing alone, one that hangs looks idle. From some
-        beginning: only the difference of two says something. now: seconds, by the loop's clock.
-        """
+    def look(self) -> tuple[float, bool]:
+        """Return the processor seconds so far, and whether it is asleep (proc(5), stat fields 14, 15 and 3)."""
         try:
-            with open(f"/proc/{self.pid}/schedstat", encoding="ascii") as stat:
-                ran, waited, _slices = map(int, stat.read().split())
-        except (OSError, ValueError):
-            return self._computed()  # it has ended, or this kernel does not tell
-        return now - waited / 1e9 if ran else self._computed()
+            with open(f"/proc/{self.pid}/stat", encoding="ascii", errors="replace") as stat:
+                fields = stat.read().rpartition(")")[2].split()
+        except OSError:
+            return 0.0, False  # it has ended
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"), fields[0] != "R"
 
     def kill(self) -> None:
         """End it at once."""
@@ -143,25 +139,21 @@ class Parser:
             await self.end()
             raise
 
-    def _computed(self) -> float:
-        """Return the processor seconds so far (proc(5), stat fields 14 and 15); none when it has ended."""
-        try:
-            with open(f"/proc/{self.pid}/stat", encoding="ascii", errors="replace") as stat:
-                fields = stat.read().rpartition(")")[2].split()
-        except OSError:
-            return 0.0
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
 
 class Watch:
-    """Ends a process that takes too long over one file; it looks only at files that take long at all."""
+    """Ends a process that takes too long over one file; it looks only at files that take long at all.
+
+    What counts is how long it computed or was asleep. By the clock, a busy computer makes sound files look slow while they
+    wait for a processor; by computing alone, what hangs looks idle. wall: seconds by the clock, all the same.
+    """
 
     def __init__(self, parser: Parser, wall: float, patience: float) -> None:
         self.overdue = False
         self._parser, self._wall, self._patience = parser, wall, patience
         self._loop = asyncio.get_running_loop()
         self._file = 0
-        self._began = self._spent = 0.0  # when this file was first seen, and what the process had spent by then
+        self._began = self._spent = 0.0  # when this file was first seen, and what it has taken since
+        self._last = (0.0, 0.0, False)  # when it was last looked at, what it had computed, whether it was asleep
         self._timer = self._loop.call_later(LOOK_SECONDS, self._look)
 
     def cancel(self) -> None:
@@ -169,11 +161,16 @@ class Watch:
         self._timer.cancel()
 
     def _look(self) -> None:
-        now = self._loop.time()
-        spent, file = self._parser.spent(now), self._parser.begun
+        now, file, (computed, asleep) = self._loop.time(), self._parser.begun, self._parser.look()
+        last, computed_then, asleep_then = self._last
+        self._last = (now, computed, asleep)
         if self._file != file:
-            self._file, self._began, self._spent = file, now, spent
-        if LOOK_SECONDS + spent - self._spent >= self._patience or LOOK_SECONDS + now - self._began >= self._wall:
+            self._file, self._began, self._spent = file, now, LOOK_SECONDS
+        elif computed != computed_then:
+            self._spent += computed - computed_then
+        elif asleep and asleep_then:
+            self._spent += now - last
+        if self._spent >= self._patience or now - self._began >= self._wall:
             self.overdue = True
             self._parser.kill()
         else:

@@ -15,12 +15,12 @@ from adapters.plm_folder.unreadable import Unreadable
 
 READER = "adapters.plm_folder.reading:read_file"
 LARGE = 1_000_000  # bytes: what takes a while to read without being hostile
-STUCK = 10  # times its patience by the clock, and a process that computes nothing has hung
+STUCK = 10  # times its patience by the clock, and a file is taken for slow whatever the process seems to do
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one file may take. patience: seconds in which it could be read, after which the files behind it go on without it.
+    """What one file may take. patience: seconds of computing or sleep after which the files behind it go on without it.
 
     processor, wall: seconds altogether, of computing and by the clock. memory: MB above what an idle process has.
     """

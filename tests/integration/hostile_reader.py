@@ -9,12 +9,14 @@ import asyncio
 import ctypes
 import os
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
 from adapters.plm_folder.adapter import PlmFolderAdapter
 from adapters.plm_folder.answers import Drafts
+from adapters.plm_folder.frames import COUNT
 from adapters.plm_folder.groups import Outcome
 from adapters.plm_folder.options import PlmFolderOptions
 from adapters.plm_folder.reading import read_file
@@ -37,6 +39,9 @@ def read(data: bytes, options: PlmFolderOptions, *, settled: bool) -> tuple[EcnD
             return read(b"#eat\n" * 2, options, settled=settled) if len(bytearray(2_000_000_000)) else ()
         case ["#crash"]:
             ctypes.string_at(0)
+        case ["#blame"]:
+            _say_that_another_file_is_being_read()
+            ctypes.string_at(0)
         case ["#kill"]:
             os.kill(os.getpid(), signal.SIGKILL)
         case ["#exit"]:
@@ -50,8 +55,17 @@ def read(data: bytes, options: PlmFolderOptions, *, settled: bool) -> tuple[EcnD
     return read_file(data.partition(b"\n")[2] if data.startswith(b"#") else data, options, settled=settled)
 
 
-async def parsed(sandbox: Sandbox, data: bytes, late: Callable[[], None] = lambda: None) -> Drafts:
-    """Return what a sandbox reads one file as. Raises what it says instead."""
+def _say_that_another_file_is_being_read() -> None:
+    frame = sys._getframe()
+    while "begun" not in frame.f_locals:
+        assert frame.f_back is not None
+        frame = frame.f_back
+    begun = frame.f_locals["begun"]
+    COUNT.pack_into(begun, 0, COUNT.unpack_from(begun)[0] + 1)
+
+
+def asked(sandbox: Sandbox, data: bytes, late: Callable[[], None] = lambda: None) -> asyncio.Future[Drafts]:
+    """Have a sandbox read one file, now; the result is what it says, or what it raises instead."""
     answer: asyncio.Future[Drafts] = asyncio.get_running_loop().create_future()
 
     def tell(outcome: Outcome) -> None:
@@ -61,7 +75,12 @@ async def parsed(sandbox: Sandbox, data: bytes, late: Callable[[], None] = lambd
             answer.set_result(outcome)
 
     sandbox.ask([Question(data, True, tell, late)])
-    return await answer
+    return answer
+
+
+async def parsed(sandbox: Sandbox, data: bytes, late: Callable[[], None] = lambda: None) -> Drafts:
+    """Return what a sandbox reads one file as. Raises what it says instead."""
+    return await asked(sandbox, data, late)
 
 
 class HostileFolderAdapter(PlmFolderAdapter):

@@ -9,15 +9,17 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 
 import pytest
 
-from adapters.plm_folder.sandbox import Limits, Sandbox
+from adapters.plm_folder.groups import Outcome
+from adapters.plm_folder.sandbox import Limits, Question, Sandbox
 from adapters.plm_folder.unreadable import Unreadable
 from edge_bridge.errors import AdapterError
-from tests.integration.hostile_reader import HostileFolderAdapter, parsed
+from tests.integration.hostile_reader import HostileFolderAdapter, asked, parsed
 from tests.waiting import until, until_sync
 
 ECN = b"number,status\nEC-%d,released\n"
@@ -84,6 +86,59 @@ async def test_a_slow_file_holds_up_nobody() -> None:
         assert not slow.done()
         with pytest.raises(Unreadable, match="given up"):
             await slow
+
+
+async def test_two_slow_files_in_a_row_hold_up_nobody() -> None:
+    """The good file behind them is read before either has its verdict, whether they compute or hang."""
+    async with sandbox() as made:
+        for files in ([b"#burn", b"#burn"], [b"#wait", b"#burn"]):
+            began = perf_counter()
+            slow = [asked(made, file) for file in files]
+            assert (await asked(made, ECN % 1))[0].number == "EC-1"
+            print(f"the good file behind {files}: {perf_counter() - began:.2f} s")
+            assert not any(answer.done() for answer in slow)
+            for answer in slow:
+                with pytest.raises(Unreadable, match="given up"):
+                    await answer
+
+
+async def test_a_hostile_file_among_many_is_the_only_one_to_suffer() -> None:
+    """Files that come together go to the process together: each that breaks a limit is told with its own reason, whatever it
+    says of others, and all others are read, in their order."""
+    told: dict[int, Outcome] = {}
+    order: list[int] = []
+    hostile = {5: b"#crash", 9: b"#eat", 10: b"#defect", 20: b"#blame", 31: b"#exit", 40: b"#kill", 41: b"#burn"}
+    files = [hostile.get(number, ECN % number) for number in range(70)]
+
+    def tell(number: int, outcome: Outcome) -> None:
+        assert number not in told
+        told[number] = outcome
+        order.append(number)
+
+    async with sandbox() as made:
+        made.ask([Question(data, True, partial(tell, n), lambda: None) for n, data in enumerate(files)])
+        await until(lambda: len(told) == len(files), within=60)
+    said = {number: outcome for number, outcome in told.items() if number not in hostile}
+    assert {number: outcome[0].number for number, outcome in said.items() if not isinstance(outcome, Exception)} == {
+        number: f"EC-{number}" for number in range(70) if number not in hostile
+    }
+    assert {number: str(told[number]).partition(":")[0][:30] for number in hostile} == {
+        5: "the program that reads it ende",
+        9: "reading it takes more than 300",
+        10: "reading it met a defect in edg",
+        20: "the program that reads it ende",
+        31: "the program that reads it ende",
+        40: "the program that reads it ende",
+        41: "reading it was given up after ",
+    }
+    assert [("SIGSEGV" in str(told[n]), "code 7" in str(told[n]), "SIGKILL" in str(told[n])) for n in (5, 20, 31, 40)] == [
+        (True, False, False),
+        (True, False, False),
+        (False, True, False),
+        (False, False, True),
+    ]
+    quick = [number for number in order if number != 41]
+    assert quick == sorted(quick)
 
 
 async def test_what_a_library_prints_is_no_answer() -> None:

@@ -85,6 +85,19 @@ def test_a_hostile_file(file: str, says: str, here: Plant) -> None:
         assert sequence(here, "ecn.received", ecn=good) < sequence(here, "ecn.rejected", file=name)
 
 
+def test_two_hostile_files_in_a_row(here: Plant) -> None:
+    """The good file behind both is received before either has its verdict: it waits for neither."""
+    for name in ("first", "second"):
+        put(here, f"{name}.csv", f"#burn\n{name}\n".encode())
+    began = perf_counter()
+    put(here, "between.csv", f"number,status,released,part,revision\nBETWEEN,已发布,{now_text()},EL-7,B\n".encode())
+    here.heard("ecn.received", within=30, ecn="BETWEEN")
+    print(f"the good file behind two: {perf_counter() - began:.2f} s")
+    for name in ("first", "second"):
+        here.heard("ecn.rejected", within=90, file=f"{name}.csv")
+        assert sequence(here, "ecn.received", ecn="BETWEEN") < sequence(here, "ecn.rejected", file=f"{name}.csv")
+
+
 def test_names_that_are_tricks(here: Plant) -> None:
     """A line break in a name forges no line anywhere; the file is refused unread and shown on one line."""
     put(here, "line\nbreak.csv", b"number,status\nTRICK,released\n")
