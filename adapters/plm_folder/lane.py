@@ -12,7 +12,8 @@ import structlog
 
 from adapters.plm_folder.answers import Understood
 from adapters.plm_folder.groups import Group, Outcome, Request, grouped
-from adapters.plm_folder.parser import Order, Parser, Watch
+from adapters.plm_folder.nursery import Nursery
+from adapters.plm_folder.parser import Parser, Watch
 from adapters.plm_folder.unreadable import Unreadable
 from edge_bridge.errors import AdapterError
 
@@ -27,18 +28,16 @@ class Lane:
     """Files go in and come out in order. wall, patience: seconds for one file, by the clock, and of computing or sleep (see
     `Watch`).
 
-    idle: seconds until an unused process is ended; without it the process stays, and a second one stands by to take over:
-    to start one takes longer than the next file may wait.
+    idle: seconds until an unused process is ended; without it the process stays.
     """
 
-    def __init__(self, order: Order, *, wall: float, patience: float = inf, idle: float | None = None) -> None:
-        self._order, self._idle = order, idle
+    def __init__(self, nursery: Nursery, *, wall: float, patience: float = inf, idle: float | None = None) -> None:
+        self._nursery, self._order, self._idle = nursery, nursery.order, idle
         self._wall, self._patience = wall, patience
-        self._spare: asyncio.Task[Parser] | None = None
         self._groups: deque[Group] = deque()
         self._asked = asyncio.Event()
         self._parser: Parser | None = None
-        self._understood = Understood(order.memory, self._defect)
+        self._understood = Understood(self._order.memory, self._defect)
         self._serving: asyncio.Task[None] | None = None
 
     @property
@@ -69,12 +68,6 @@ class Lane:
             serving.cancel()
             await asyncio.wait({serving})
         await self._end()
-        if self._spare is not None:
-            self._spare.cancel()
-            await asyncio.wait({self._spare})
-            if not self._spare.cancelled() and self._spare.exception() is None:
-                await self._spare.result().end()
-            self._spare = None
 
     async def _serve(self) -> None:
         """Answer one group after another, until nobody has asked for a while."""
@@ -186,24 +179,10 @@ class Lane:
 
     async def _start(self) -> None:
         """Put a process to work on all that waits. Raises AdapterError, OSError."""
-        self._parser = await self._standing_by() or await Parser.launch(self._order)
+        self._parser = await self._nursery.parser()
         self._understood = Understood(self._order.memory, self._defect)
-        if self._idle is None:
-            self._spare = asyncio.create_task(Parser.launch(self._order), name=f"second parser of {self._order.source}")
         for group in self._groups:
             _send(self._parser, group)
-
-    async def _standing_by(self) -> Parser | None:
-        """Return the process that stands by, None when there is none or it did not come up: then a new one is tried."""
-        spare, self._spare = self._spare, None
-        if spare is None:
-            return None
-        try:
-            parser = await spare
-        except (AdapterError, OSError) as error:
-            log.warning("no second parser", adapter=self._order.source, error=str(error))
-            return None
-        return parser if parser.alive else None
 
     async def _end(self, *, dying: bool = False) -> int | None:
         """End the process if there is one; return what it ended with. dying: it seems to end by itself."""

@@ -1,96 +1,58 @@
-"""One parser process as the daemon sees it: started, asked, looked at and ended."""
+"""One parser process as the daemon sees it: asked, looked at and ended."""
 
 from __future__ import annotations
 
 import asyncio
 import mmap
 import os
-import sys
-from asyncio.subprocess import PIPE, Process
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+import signal
+from collections.abc import Sequence
 
 from adapters.plm_folder.frames import COUNT, PREFIX, Header, frame, header_of, lengths
-from edge_bridge.errors import AdapterError
 
-START_SECONDS = 30.0
 LOOK_SECONDS = 0.05
 _DYING_SECONDS = 2.0
-_PATIENT = 5  # niceness of what takes long: whatever else is to be done goes first
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """How a parser process is started: what reads files, with which options; MB and processor seconds for one file.
-
-    patient: it reads what takes long, and lets others go first.
-    """
-
-    source: str
-    entry: str
-    options: Mapping[str, Any]
-    root: str
-    memory: int
-    seconds: int
-    patient: bool = False
 
 
 class Parser:
-    """A process that is ready. Files are numbered from 1 in the order in which they are sent."""
+    """A process that is ready. Files are numbered from 1 in the order in which they are sent.
 
-    def __init__(self, process: Process, begun: mmap.mmap) -> None:
-        self._process = process
+    begun: memory in which it notes what it does. ended: the code with which it ended, told by the process that made it.
+    """
+
+    def __init__(
+        self,
+        pid: int,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        begun: mmap.mmap,
+        ended: asyncio.Future[int],
+    ) -> None:
+        self.pid = pid
+        self._reader, self._writer = reader, writer
         self._begun = begun
+        self._ended = ended
+        self._handle = _handle(pid)
         self._sent = 0
-
-    @property
-    def pid(self) -> int:
-        """Its id."""
-        return self._process.pid
-
-    @property
-    def alive(self) -> bool:
-        """Whether it runs, as far as is known."""
-        return self._process.returncode is None
 
     @property
     def begun(self) -> int:
         """The number of the file that it has begun last."""
         return int(COUNT.unpack_from(self._begun)[0])
 
-    @classmethod
-    async def launch(cls, order: Order) -> Parser:
-        """Start one; return when it is ready. Raises AdapterError, OSError."""
-        shared = os.memfd_create("begun")
-        try:
-            os.ftruncate(shared, COUNT.size)
-            begun = mmap.mmap(shared, COUNT.size)
-            command = [sys.executable, "-P", "-B", "-m", "adapters.plm_folder.worker", order.entry, str(os.getpid())]
-            process = await asyncio.create_subprocess_exec(
-                *command, str(shared), stdin=PIPE, stdout=PIPE, env=_environment(), pass_fds=(shared,)
-            )
-        finally:
-            os.close(shared)
-        parser = cls(process, begun)
-        await parser._settle_in(order)
-        return parser
-
     def send(self, files: Sequence[tuple[bytes, bool]]) -> int:
         """Have files read, in one go; return the number of the first. Each with whether it has settled."""
-        assert self._process.stdin is not None
         header = {"files": [[len(data), settled] for data, settled in files]}
-        self._process.stdin.write(frame(header, b"".join(data for data, _ in files)))
+        self._writer.write(frame(header, b"".join(data for data, _ in files)))
         first = self._sent + 1
         self._sent += len(files)
         return first
 
     async def next_frame(self) -> tuple[Header, bytes]:
         """Return the next frame that it sends. Raises EOFError, ConnectionError, ValueError."""
-        assert self._process.stdout is not None
-        head, body = lengths(await self._process.stdout.readexactly(PREFIX))
-        header = header_of(await self._process.stdout.readexactly(head))
-        return header, await self._process.stdout.readexactly(body) if body else b""
+        head, body = lengths(await self._reader.readexactly(PREFIX))
+        header = header_of(await self._reader.readexactly(head))
+        return header, await self._reader.readexactly(body) if body else b""
 
     def look(self) -> tuple[float, bool]:
         """Return the processor seconds so far, and whether it is asleep (proc(5), stat fields 14, 15 and 3)."""
@@ -102,42 +64,24 @@ class Parser:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"), fields[0] != "R"
 
     def kill(self) -> None:
-        """End it at once."""
-        if self.alive:
-            self._process.kill()
+        """End it at once: this process, not another one that has its number by now."""
+        if self._handle is not None and not self._ended.done():
+            try:
+                signal.pidfd_send_signal(self._handle, signal.SIGKILL)
+            except ProcessLookupError:
+                return  # it has ended, and that is about to be told
 
     async def end(self, *, dying: bool = False) -> int:
         """End it; return what it ended with. dying: it seems to end by itself."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        try:
-            async with asyncio.timeout(_DYING_SECONDS if dying else 0):
-                return await self._process.wait()
-        except TimeoutError:
-            self.kill()
-        return await self._process.wait()
-
-    async def _settle_in(self, order: Order) -> None:
-        assert self._process.stdin is not None
-        settings = {
-            "options": dict(order.options),
-            "root": order.root,
-            "memory": order.memory * 1_000_000,
-            "seconds": order.seconds,
-        }
-        self._process.stdin.write(frame(settings))
-        try:
-            if order.patient:
-                os.setpriority(os.PRIO_PROCESS, self.pid, _PATIENT)
-            async with asyncio.timeout(START_SECONDS):
-                if (await self.next_frame())[0].get("is") != "ready":
-                    raise ValueError("it says something else than that it is ready")
-        except (TimeoutError, EOFError, OSError, ValueError) as error:
-            code = await self.end(dying=True)
-            raise AdapterError(f"it did not come up (exit code {code}): {error}") from error
-        except asyncio.CancelledError:
-            await self.end()
-            raise
+        self._writer.close()
+        if dying:
+            await asyncio.wait({self._ended}, timeout=_DYING_SECONDS)
+        self.kill()
+        await asyncio.wait({self._ended})
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+        return self._ended.result()
 
 
 class Watch:
@@ -177,6 +121,9 @@ class Watch:
             self._timer = self._loop.call_later(LOOK_SECONDS, self._look)
 
 
-def _environment() -> dict[str, str]:
-    """Return what the process needs to find the same modules as this one, and nothing else of ours."""
-    return {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "LANG": "C.UTF-8"}
+def _handle(pid: int) -> int | None:
+    """Return a handle of a process; None when it has ended."""
+    try:
+        return os.pidfd_open(pid)
+    except ProcessLookupError:
+        return None

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from adapters.plm_folder.groups import Outcome, Request
 from adapters.plm_folder.lane import Lane, Overdue
-from adapters.plm_folder.parser import Order
+from adapters.plm_folder.nursery import Nursery, Order
 from adapters.plm_folder.unreadable import Unreadable
 
 READER = "adapters.plm_folder.reading:read_file"
@@ -46,10 +46,10 @@ class Sandbox:
     """Parses the files of one source. Files come out in the order they went in, except those that take long."""
 
     def __init__(self, source: str, options: Mapping[str, Any], root: str, limits: Limits, entry: str = READER) -> None:
-        order = Order(source, entry, options, root, limits.memory, limits.processor)
         self._limits = limits
-        self._quick = Lane(order, wall=STUCK * limits.patience, patience=limits.patience)
-        self._slow = Lane(replace(order, patient=True), wall=limits.wall, idle=limits.idle)
+        self._nursery = Nursery(Order(source, entry, options, root, limits.memory, limits.processor))
+        self._quick = Lane(self._nursery, wall=STUCK * limits.patience, patience=limits.patience)
+        self._slow = Lane(self._nursery, wall=limits.wall, idle=limits.idle)
 
     @property
     def pids(self) -> tuple[int, ...]:
@@ -69,9 +69,10 @@ class Sandbox:
         self._quick.ask([Request(each.data, each.settled, partial(self._found, each)) for each in small])
 
     async def close(self) -> None:
-        """End both processes."""
+        """End all processes."""
         await self._quick.close()
         await self._slow.close()
+        await self._nursery.close()
 
     def _ask_patiently(self, question: Question) -> None:
         timer = asyncio.get_running_loop().call_later(self._limits.patience, question.late)

@@ -1,7 +1,8 @@
-"""The process that reads hostile files: no rights to lose, limits on time and memory, and gone when the daemon is.
+"""The processes that read hostile files: no rights to lose, limits on time and memory, and gone when the daemon is.
 
-`python -m adapters.plm_folder.worker MODULE:FUNCTION PARENT MEMORY` serves requests on standard input until it ends. The
-first frame brings options and limits; each further one some files, answered in their order (see `answers`).
+`python -m adapters.plm_folder.worker MODULE:FUNCTION PARENT` reads none itself. It is told options and limits on standard
+input, a Unix socket, and forks a process for each message with a socket for files; that one answers them in their order
+(see `answers`). A file can spoil only the process that reads it: the next one is forked from what no file has touched.
 """
 
 from __future__ import annotations
@@ -10,15 +11,17 @@ import contextlib
 import ctypes
 import gc
 import importlib
+import json
 import mmap
 import os
 import resource
 import signal
+import socket
 import sys
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, Protocol
 
 from adapters.plm_folder.answers import Answers
 from adapters.plm_folder.frames import COUNT, Header, frame, read_frame
@@ -28,6 +31,7 @@ from edge_bridge.domain.ecn import EcnDraft
 
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 _FILES = 32
+_LONGEST = 1 << 18  # bytes of one message
 
 
 class Parse(Protocol):
@@ -37,18 +41,52 @@ class Parse(Protocol):
         """Return the ECNs. Raises Unreadable."""
 
 
-def main(entry: str, parent: int, shared: int) -> int:
-    """Serve until the daemon closes its end. shared: memory in which the daemon sees how many files were begun."""
+def main(entry: str, parent: int) -> int:
+    """Fork a parser whenever the daemon asks for one, until it closes its end."""
     _end_with(parent)
-    begun = _take_memory(shared)
+    control = socket.socket(fileno=os.dup(0))
+    settings = json.loads(control.recv(_LONGEST))
     module, _, name = entry.partition(":")
     parse: Parse = getattr(importlib.import_module(module), name)
-    requests, answers = _take_pipes()
-    first = read_frame(requests)
-    if first is None:
-        return 0
-    settings = first[0]
     options = PlmFolderOptions.model_validate(settings["options"], context={"root": Path(settings["root"])})
+    gc.collect()
+    gc.freeze()  # what is here now is shared with the children as long as nobody touches it
+    os.dup2(1, 0)
+    signal.signal(signal.SIGCHLD, lambda _signal, _frame: _tell_ends(control))
+    control.send(b"ready")
+    nursery = os.getpid()
+    while True:
+        message, handles, _flags, _address = socket.recv_fds(control, _LONGEST, 2)
+        if not message:
+            return 0
+        # until its birth is told, nobody must hear of its end
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+        if (child := os.fork()) == 0:
+            break
+        for handle in handles:
+            os.close(handle)
+        control.send(json.dumps({"born": child}).encode())
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+    control.close()
+    _end_with(nursery)
+    return _serve(parse, options, settings, *handles)
+
+
+def _tell_ends(control: socket.socket) -> None:
+    """Take back the children that have ended, and say how."""
+    with contextlib.suppress(ChildProcessError):
+        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+            code = os.waitstatus_to_exitcode(ended[1])
+            control.send(json.dumps({"ended": ended[0], "code": code}).encode())
+
+
+def _serve(parse: Parse, options: PlmFolderOptions, settings: Header, pipe: int, shared: int) -> int:
+    """Answer requests until the daemon closes its end. shared: memory in which it sees how many files were begun."""
+    begun = mmap.mmap(shared, COUNT.size)
+    os.close(shared)
+    requests, answers = os.fdopen(pipe, "rb", 1 << 16), os.fdopen(os.dup(pipe), "wb", 1 << 16)
     _limit(settings["memory"])
     answers.write(frame({"is": "ready"}))
     answers.flush()
@@ -87,13 +125,6 @@ def _answer(told: Answers, parse: Parse, data: bytes, options: PlmFolderOptions,
         told.nothing({"is": "defect", "error": type(defect).__name__, "text": traceback.format_exc()})
 
 
-def _take_memory(shared: int) -> mmap.mmap:
-    """Return the memory that the daemon sees, and close its handle."""
-    begun = mmap.mmap(shared, COUNT.size)
-    os.close(shared)
-    return begun
-
-
 def _end_with(parent: int) -> None:
     """Let the kernel end this process with the daemon, even while it computes, and before it; and gain no rights by any file."""
     libc = ctypes.CDLL(None)
@@ -105,16 +136,6 @@ def _end_with(parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the daemon, which then ends this
     if os.getppid() != parent:
         raise SystemExit(0)  # it was gone before the kernel was asked
-
-
-def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
-    """Keep the pipes for frames alone: what a library prints must not get between them."""
-    requests, answers = os.fdopen(os.dup(0), "rb", 1 << 16), os.fdopen(os.dup(1), "wb", 1 << 16)
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    for standard in (0, 1):
-        os.dup2(nowhere, standard)
-    os.close(nowhere)
-    return requests, answers
 
 
 def _limit(memory: int) -> None:
@@ -139,4 +160,4 @@ def _allow_time(seconds: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))
+    sys.exit(main(sys.argv[1], int(sys.argv[2])))

@@ -131,7 +131,9 @@ async def test_a_hostile_file_among_many_is_the_only_one_to_suffer() -> None:
         40: "the program that reads it ende",
         41: "reading it was given up after ",
     }
-    assert [("SIGSEGV" in str(told[n]), "code 7" in str(told[n]), "SIGKILL" in str(told[n])) for n in (5, 20, 31, 40)] == [
+    assert [
+        ("SIGSEGV" in str(told[n]), "code 7" in str(told[n]), "SIGKILL" in str(told[n])) for n in (5, 20, 31, 40)
+    ] == [
         (True, False, False),
         (True, False, False),
         (False, True, False),
@@ -197,6 +199,19 @@ async def test_a_killed_process_is_replaced() -> None:
         assert made.pids != (pid,)
 
 
+async def test_the_process_that_forks_is_replaced() -> None:
+    """Killed, it takes its parser with it: the next file is read by new ones, and nothing is told of a lost source."""
+    async with sandbox() as made:
+        (pid,) = made.pids
+        parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        assert parent != os.getpid()
+        for number in (1, 2):
+            os.kill(parent, signal.SIGKILL)
+            assert (await parsed(made, ECN % number))[0].number == f"EC-{number}"
+            (pid,) = made.pids
+            parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
 async def test_a_parser_that_cannot_be_started_is_a_lost_source() -> None:
     """A broken installation is told, not waited for."""
     made = Sandbox("plm", OPTIONS, "", QUICK, "adapters.plm_folder.no_such_module:read")
@@ -223,6 +238,8 @@ def test_no_process_outlives_a_killed_daemon() -> None:
     assert parent.stdout is not None
     pids = [int(word) for word in parent.stdout.readline().split()]
     children = [int(p) for p in Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text().split()]
+    assert len(children) == 1
+    assert not set(children) & set(pids)
     parent.kill()
     parent.wait()
     parent.stdout.close()
