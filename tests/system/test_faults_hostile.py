@@ -54,6 +54,14 @@ def parsers(here: Plant) -> set[int]:
     return found
 
 
+def running(pids: set[int]) -> set[int]:
+    """Return those that still run; what has ended and nobody has looked at yet does not."""
+    stats = {pid: Path(f"/proc/{pid}/stat") for pid in pids}
+    return {
+        pid for pid, stat in stats.items() if stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
+    }
+
+
 def sequence(here: Plant, name: str, **facts: str) -> str:
     """Return where an event stands in the order of all."""
     with here.platform.lock if here.platform else nullcontext():
@@ -123,13 +131,13 @@ def test_no_parser_is_left_behind(here: Plant) -> None:
     until_sync(lambda: len(parsers(here)) >= 3)  # the one that forks, the quick one, the patient one
     left = parsers(here)
     here.process.kill()
-    until_sync(lambda: not [pid for pid in left if Path(f"/proc/{pid}").exists()], what="the end of the parsers")
+    until_sync(lambda: not running(left), what="the end of the parsers")
     here.process.start()
     here.site.released("AGAIN", "EL-2", "B")
     here.heard("ecn.received", within=30, ecn="AGAIN")
     left = parsers(here)
     assert left
     here.process.signal(signal.SIGTERM)
-    until_sync(lambda: not [pid for pid in left if Path(f"/proc/{pid}").exists()], what="the end of the parsers")
+    until_sync(lambda: not running(left), what="the end of the parsers")
     here.process.kill()
     here.process.start()
