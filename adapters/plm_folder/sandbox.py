@@ -14,8 +14,8 @@ from adapters.plm_folder.nursery import Nursery, Order
 from adapters.plm_folder.unreadable import Unreadable
 
 READER = "adapters.plm_folder.reading:read_file"
-LARGE = 1_000_000  # bytes: what takes a while to read without being hostile
-STUCK = 10  # times its patience by the clock, and a file is taken for slow whatever the process seems to do
+LARGE = 250_000  # bytes: what takes a while to read without being hostile
+STUCK = 25  # times its patience by the clock, and a file is taken for slow whatever the process seems to do
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Limits:
     processor, wall: seconds altogether, of computing and by the clock. memory: MB above what an idle process has.
     """
 
-    patience: float = 0.25
+    patience: float = 0.1
     processor: int = 60
     wall: float = 180.0
     memory: int = 300
