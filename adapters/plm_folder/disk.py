@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar, TypeVarTuple
 
@@ -14,6 +15,7 @@ Arguments = TypeVarTuple("Arguments")
 Result = TypeVar("Result")
 Found = Held | Unreadable | None
 BYTES_TOGETHER = 256_000  # of several files that are read in one go
+_WHILE, _WHILE_THREADED = 0.02, 1.0  # seconds in which further ones are begun: a cold disk must not hold up the loop
 _SHORT, _LONG = 5.0, 60.0  # seconds that a share may take: for one file's state, for a file or a whole list
 _FAILING = 3  # files in a row that cannot be read: it is not the files
 
@@ -42,12 +44,14 @@ class Disk:
     async def read(self, names: Sequence[str]) -> dict[str, Found]:
         """Return the bytes of the first of these files, of one at least: None for one that is gone, Unreadable for one that
         cannot be had."""
-        found = await self._call(_LONG, self._read, names)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + (_WHILE_THREADED if self._may_hang else _WHILE)
+        found = await self._call(_LONG, self._read, names, lambda: loop.time() >= until)
         for name, held in found.items():
             self._note(name, held)
         return found
 
-    def _read(self, names: Sequence[str]) -> dict[str, Found]:
+    def _read(self, names: Sequence[str], enough: Callable[[], bool]) -> dict[str, Found]:
         found: dict[str, Found] = {}
         size = 0
         for name in names:
@@ -55,9 +59,9 @@ class Disk:
                 held = found[name] = self.folder.read(name)
             except Unreadable as refusal:
                 found[name] = refusal
-                continue
-            size += len(held.data) if held is not None else 0
-            if size > BYTES_TOGETHER:
+            else:
+                size += len(held.data) if held is not None else 0
+            if size > BYTES_TOGETHER or enough():
                 break
         return found
 
