@@ -7,6 +7,7 @@ import threading
 import uuid
 from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -313,6 +314,9 @@ async def test_a_first_scan_leaves_room_for_the_machines(tmp_path: Path) -> None
         assert brought == MOST_NOTICES
         async with asyncio.timeout(5):
             await here.pipeline.offer(reading(here.clock))  # waits for nobody
+            await here.pipeline.offer(
+                replace(ecn("OTHER", here.clock), source="other")
+            )  # nor for another source's files
         here.store.blocked.set()
         await scanning
         await here.quiet()
