@@ -43,15 +43,20 @@ def run() -> list[Figure]:
             with broker(folder) as mosquitto:
                 config = write_site(folder, mosquitto.url, adapters)
                 _fill(folder / "plm")
-                with daemon(config) as pid:
-                    # not what the scan itself tells: a broker drops what a subscriber on this computer is too slow for
-                    with Watcher(mosquitto.port, EVENTS.format("mill-1"), EVENTS.format("empty")) as platform:
-                        platform.wait(b"machine.reachable")
-                        platform.wait(b"baseline.taken")
-                        (config / "adapters" / "plm.yaml").write_text(source)
-                        figures = _scan(folder, pid, platform, controller)
-                    with Watcher(mosquitto.port, EVENTS.format("#")) as platform:
-                        figures += _new_files(folder, platform)
+                # What the scan itself tells has a subscriber of its own: a broker drops what one is too slow for, and
+                # where nobody subscribes the service waits.
+                watched = [EVENTS.format(origin) for origin in ("mill-1", "empty", "gateway")]
+                with (
+                    Watcher(mosquitto.port, EVENTS.format("plm")),
+                    Watcher(mosquitto.port, *watched) as platform,
+                    daemon(config) as pid,
+                ):
+                    platform.wait(b"machine.reachable")
+                    platform.wait(b"baseline.taken")
+                    (config / "adapters" / "plm.yaml").write_text(source)
+                    figures = _scan(folder, pid, platform, controller)
+                    with Watcher(mosquitto.port, EVENTS.format("#")) as everything:
+                        figures += _new_files(folder, everything)
                 return [*figures, _restart(folder, config)]
         finally:
             controller.end()
