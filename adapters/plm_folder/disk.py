@@ -15,7 +15,7 @@ Arguments = TypeVarTuple("Arguments")
 Result = TypeVar("Result")
 Found = Held | Unreadable | None
 BYTES_TOGETHER = 256_000  # of several files that are read in one go
-_WHILE, _WHILE_THREADED = 0.02, 1.0  # seconds in which further ones are begun: a cold disk must not hold up the loop
+_WHILE, _WHILE_THREADED = 0.005, 1.0  # seconds in which further ones are begun: a cold disk must not hold up the loop
 _SHORT, _LONG = 5.0, 60.0  # seconds that a share may take: for one file's state, for a file or a whole list
 _FAILING = 3  # files in a row that cannot be read: it is not the files
 
