@@ -112,10 +112,10 @@ class Pipeline:
 
     async def offer(self, signal: Signal) -> None:
         """Bring a signal; return when there is room for it."""
-        rooms = [self._room] if not isinstance(signal, _NOTICES) else [self._room, self._notice_room[signal.source]]
-        while not all(room.is_set() for room in rooms):
-            for room in rooms:
-                await room.wait()
+        rooms = self._notice_room
+        room = rooms[signal.source] if isinstance(signal, _NOTICES) else self._room
+        while not room.is_set():
+            await room.wait()
         self.note(signal)
 
     def note(self, signal: Signal) -> None:
@@ -212,9 +212,10 @@ class Pipeline:
 
     def _tell_room(self) -> None:
         """Let in whoever waits, or make wait whoever comes."""
-        _set(self._room, len(self._queue) < MOST_WAITING)
-        for source, room in self._notice_room.items():
-            _set(room, self._notices[source] < MOST_NOTICES)
+        free = len(self._queue) < MOST_WAITING
+        few = ((room, self._notices[source] < MOST_NOTICES) for source, room in self._notice_room.items())
+        for room, has_room in ((self._room, True), *few):
+            (room.set if free and has_room else room.clear)()
 
     def _take(self, waiting: _Waiting) -> Answer:
         """Apply one signal at once."""
@@ -345,7 +346,3 @@ def _open() -> asyncio.Event:
     room = asyncio.Event()
     room.set()
     return room
-
-
-def _set(room: asyncio.Event, is_free: bool) -> None:
-    (room.set if is_free else room.clear)()
