@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import apsw
 
-NAMES = ("ledger", "intake", "store", "latency", "scan", "drain", "fleet", "opcua")
+NAMES = ("ledger", "intake", "store", "latency", "scan", "hostile", "drain", "fleet", "opcua")
 MARKS = {True: "ok  ", False: "MISS", None: "    "}
 
 

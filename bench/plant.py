@@ -114,10 +114,11 @@ def write_site(folder: Path, url: str, adapters: Mapping[str, str]) -> Path:
 
 
 @contextmanager
-def daemon(config: Path) -> Iterator[int]:
-    """Run the real daemon on a configuration; give its process id."""
+def daemon(config: Path, *, env: Mapping[str, str] | None = None) -> Iterator[int]:
+    """Run the real daemon on a configuration; give its process id. env: added to the environment."""
     log = (config.parent / "daemon.log").open("ab")
-    child = subprocess.Popen([sys.executable, "-m", "edge_bridge", "run", "--config", str(config)], stderr=log)
+    command = [sys.executable, "-m", "edge_bridge", "run", "--config", str(config)]
+    child = subprocess.Popen(command, stderr=log, env={**os.environ, **(env or {})})
     try:
         yield child.pid
     finally:

@@ -7,7 +7,7 @@ transaction. Only then does anything count as accepted: answers are given, retai
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -33,7 +33,7 @@ from edge_bridge.store import Store
 
 MOST_TOGETHER = 500  # signals in one turn: bounds how long a turn keeps the loop from everything else
 MOST_WAITING = 5000  # signals; beyond it, whoever brings one waits: a stalled disk stops sampling and loses nothing
-MOST_NOTICES = 200  # ECN files among them: what a first scan brings must not stand between a machine and its verdict
+MOST_NOTICES = 200  # ECN files of one source: what a first scan brings must not stand between a machine and its verdict
 MOST_ANSWERS = 1000  # command ids remembered
 PORTION = 2000  # events; of one signal that brings more, what is there is written while the rest is in the making
 DEFECT = "this is a defect in edge-bridge: see its log"
@@ -87,11 +87,9 @@ class Pipeline:
         source = source_urn(plant.site, plant.gateway, store.epoch)
         self._recorder = Recorder(store, clock, source, beat=beat, make_room=make_room)
         self._queue: deque[_Waiting] = deque()
-        self._room = asyncio.Event()
-        self._room.set()
-        self._notices = 0  # ECN files that wait
-        self._notice_room = asyncio.Event()
-        self._notice_room.set()
+        self._room = _open()
+        self._notices: Counter[str] = Counter()  # ECN files that wait, by source: one must not wait for another's
+        self._notice_room: defaultdict[str, asyncio.Event] = defaultdict(_open)
         self._wake = asyncio.Event()
         self._alarm = Alarm(clock, self._wake.set)
         self._reconfigured: tuple[Plant, asyncio.Future[None]] | None = None
@@ -115,7 +113,8 @@ class Pipeline:
 
     async def offer(self, signal: Signal) -> None:
         """Bring a signal; return when there is room for it."""
-        room = self._notice_room if isinstance(signal, _NOTICES) else self._room
+        rooms = self._notice_room
+        room = rooms[signal.source] if isinstance(signal, _NOTICES) else self._room
         while not room.is_set():
             await room.wait()
         self.note(signal)
@@ -185,11 +184,12 @@ class Pipeline:
 
         Evidence that still waits has to be heard before what falls due after it, so time goes on from signal to signal.
         """
-        while self._queue and len(taken) < MOST_TOGETHER:
-            if not self.ledger.advance(self._queue[0].signal.at, MOST_TOGETHER):
-                return False
-            taken.append(self._queue.popleft())
-            answers.append(await self._patience.through(self._steps(taken[-1])))
+        with self._patience.at_work():
+            while self._queue and len(taken) < MOST_TOGETHER:
+                if not self.ledger.advance(self._queue[0].signal.at, MOST_TOGETHER):
+                    return False
+                taken.append(self._queue.popleft())
+                answers.append(await self._patience.through(self._steps(taken[-1])))
         return bool(self._queue) or self.ledger.advance(self._clock.now(), MOST_TOGETHER)
 
     async def close(self) -> None:
@@ -203,12 +203,14 @@ class Pipeline:
 
     def _push(self, waiting: _Waiting) -> None:
         self._queue.append(waiting)
-        self._notices += isinstance(waiting.signal, _NOTICES)
+        if isinstance(waiting.signal, _NOTICES):
+            self._notices[waiting.signal.source] += 1
         self._tell_room()
         self._wake.set()
 
     def _after_taking(self) -> None:
-        self._notices = sum(isinstance(waiting.signal, _NOTICES) for waiting in self._queue)
+        signals = [waiting.signal for waiting in self._queue]
+        self._notices = Counter(signal.source for signal in signals if isinstance(signal, _NOTICES))
         self._tell_room()
         if self._queue:
             self._wake.set()
@@ -216,8 +218,9 @@ class Pipeline:
     def _tell_room(self) -> None:
         """Let in whoever waits, or make wait whoever comes."""
         free = len(self._queue) < MOST_WAITING
-        for room, has_room in ((self._room, free), (self._notice_room, free and self._notices < MOST_NOTICES)):
-            (room.set if has_room else room.clear)()
+        few = ((room, self._notices[source] < MOST_NOTICES) for source, room in self._notice_room.items())
+        for room, has_room in ((self._room, True), *few):
+            (room.set if free and has_room else room.clear)()
 
     def _take(self, waiting: _Waiting) -> Answer:
         """Apply one signal at once."""
@@ -348,3 +351,10 @@ class Pipeline:
             self._on_commit(committed)
         except Exception:  # it is committed; the retained topics are made anew at the next connect
             log.error("a defect: what was committed could not be told", exc_info=True)
+
+
+def _open() -> asyncio.Event:
+    """Return a door that is open."""
+    room = asyncio.Event()
+    room.set()
+    return room

@@ -104,7 +104,6 @@ class PlmFolderAdapter:
                 session = self._session_of(folder, intake, polling=True)
             else:
                 session = await self._watched(folder, intake, stack)
-            stack.callback(session.close)
             await session.start()  # after the watch was set: what arrives in between is seen twice, never missed
             await stack.enter_async_context(_ticking(session, self._clock))
             self._session = session

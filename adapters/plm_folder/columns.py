@@ -51,6 +51,7 @@ ITEM_COLUMNS = (
 HEAD_COLUMNS = tuple(column for column in COLUMNS if column not in ITEM_COLUMNS)
 _DECORATION = str.maketrans("", "", " \t\r\n_-./:#*\u3000")
 _MOST_SHOWN = 20
+_MOST_SITES = 32
 
 
 @lru_cache(maxsize=4096)
@@ -66,9 +67,12 @@ def usual_names() -> Mapping[str, tuple[str, ...]]:
     return {column: tuple(section[column]) for column in COLUMNS}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Wanted:
-    """What a site says about its columns: the configured headers, and the columns that its files do without."""
+    """What a site says about its columns: the configured headers, and the columns that its files do without.
+
+    Each is its own equal, so that what follows from one is worked out once and not for each of its files.
+    """
 
     configured: Mapping[str, Sequence[str]] = field(default_factory=dict)
     without: frozenset[str] = frozenset()
@@ -93,19 +97,18 @@ def find(headers: Sequence[str], wanted: Wanted) -> dict[str, str]:
     present: dict[str, list[str]] = {}
     for header in headers:
         present.setdefault(plain(header), []).append(header)
-    claimed = {plain(name) for names in wanted.configured.values() for name in names}
+    best: dict[str, tuple[int, str]] = {}  # column → (how usual the name is, the name)
+    serves = _serves(wanted)
+    for name in present:
+        for column, rank in serves.get(name, ()):
+            best[column] = min(best.get(column, (rank, name)), (rank, name))
     found: dict[str, str] = {}
     for column in COLUMNS:
-        names = wanted.configured.get(column)
-        candidates = (
-            [plain(n) for n in names] if names else [p for n in usual_names()[column] if (p := plain(n)) not in claimed]
-        )
-        match = next((present[name] for name in candidates if name in present), None)
-        if match is None:
-            continue
-        if len(match) > 1:
-            raise Unreadable("column_twice", "header", column=match[0].strip())
-        found[column] = match[0]
+        if column in best:
+            match = present[best[column][1]]
+            if len(match) > 1:
+                raise Unreadable("column_twice", "header", column=match[0].strip())
+            found[column] = match[0]
     return found
 
 
@@ -117,6 +120,20 @@ def require(found: Iterable[str], headers: Iterable[str], where: str, wanted: Wa
             raise Unreadable("column", where, column=column, found=", ".join(shown) or "none")
 
 
+@lru_cache(maxsize=_MOST_SITES)
+def _serves(wanted: Wanted) -> Mapping[str, Sequence[tuple[str, int]]]:
+    """Return for each name the columns that it may stand for in a site's files, each with its place among their names."""
+    claimed = {plain(name) for names in wanted.configured.values() for name in names}
+    serves: dict[str, list[tuple[str, int]]] = {}
+    for column in COLUMNS:
+        configured = wanted.configured.get(column)
+        for rank, name in enumerate(map(plain, configured or usual_names()[column])):
+            if configured or name not in claimed:
+                serves.setdefault(name, []).append((column, rank))
+    return serves
+
+
+@lru_cache(maxsize=_MOST_SITES)
 def _known(wanted: Wanted) -> frozenset[str]:
     return _usual() | {plain(name) for names in wanted.configured.values() for name in names}
 

@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 
 _LENGTHS = struct.Struct(">II")
 PREFIX = _LENGTHS.size
+COUNT = struct.Struct("<Q")  # in memory that both see: how many files the process has begun
 LONGEST = 64_000_000  # bytes of one frame; an answer in more bytes than that is none
 Header = dict[str, Any]
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from adapters.plm_folder.folder import Held
+from adapters.plm_folder.groups import Outcome
 from adapters.plm_folder.names import shown
 from adapters.plm_folder.options import PlmFolderOptions
 from adapters.plm_folder.quarantine import Quarantine
-from adapters.plm_folder.sandbox import Sandbox
+from adapters.plm_folder.sandbox import Question, Sandbox
 from adapters.plm_folder.under_way import Job
 from adapters.plm_folder.unreadable import Unreadable
 from edge_bridge.blocking import in_thread
@@ -32,9 +34,9 @@ class Intake:
         """Be ready for the next file."""
         self._sandbox.warm()
 
-    async def read(self, data: bytes, *, settled: bool, overtaken: Callable[[], None]) -> tuple[EcnDraft, ...]:
-        """Return the ECNs of a file. overtaken: called when that takes long. Raises Unreadable, AdapterError."""
-        return await self._sandbox.parse(data, settled=settled, overtaken=overtaken)
+    def read(self, jobs: Sequence[Job], tell: Callable[[Job, Outcome], None], late: Callable[[Job], None]) -> None:
+        """Have files parsed. tell: called once for each with what came of it. late: called when one takes long."""
+        self._sandbox.ask([Question(job.held.data, job.final, partial(tell, job), partial(late, job)) for job in jobs])
 
     def notice(self, job: Job, ecns: tuple[EcnDraft, ...], mark: str) -> EcnNotice:
         """Return the report of a file that was read."""

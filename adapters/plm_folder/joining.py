@@ -11,9 +11,9 @@ from typing import Any
 import structlog
 
 from adapters.plm_folder.disk import Disk
+from adapters.plm_folder.folder import Held
 from adapters.plm_folder.halves import Halves, Orphans
 from adapters.plm_folder.intake import Intake, sha256
-from adapters.plm_folder.unreadable import Unreadable
 from edge_bridge.domain.instant import SECOND, Stamp
 from edge_bridge.domain.signal import EcnNotice, FileRejected, ScanDone
 from edge_bridge.ports import Clock
@@ -41,10 +41,8 @@ async def joined(
 
 async def refused(intake: Intake, disk: Disk, orphans: Orphans, at: Stamp) -> FileRejected:
     """Return the report of items without an ECN; a copy of their file, as it was read, is kept with the reason."""
-    try:
-        held = await disk.read(orphans.file)
-    except Unreadable:
-        held = None  # it cannot be read any more: the session will say so itself
+    found = (await disk.read([orphans.file]))[orphans.file]
+    held = found if isinstance(found, Held) else None  # it cannot be read any more: the session will say so itself
     if held is not None and await sha256(held.data) != orphans.sha256:
         held = None
     return await intake.rejection(orphans.file, held, orphans.sha256, at, orphans.refusal)

@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
-import sys
-from asyncio.subprocess import PIPE, Process
 from collections import deque
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from math import inf
-from typing import Any
 
 import structlog
-from pydantic import TypeAdapter
 
-from adapters.plm_folder.frames import PREFIX, Header, frame, header_of, lengths
+from adapters.plm_folder.answers import Understood
+from adapters.plm_folder.groups import Group, Outcome, Request, grouped
+from adapters.plm_folder.nursery import Nursery
+from adapters.plm_folder.parser import Parser, Watch
 from adapters.plm_folder.unreadable import Unreadable
-from edge_bridge.domain.ecn import EcnDraft, Item
 from edge_bridge.errors import AdapterError
-
-START_SECONDS = 30.0
-LOOK_SECONDS = 0.1
-_DYING_SECONDS = 2.0
-_DRAFTS = TypeAdapter(tuple[EcnDraft, ...])
-_ITEMS = TypeAdapter(tuple[Item, ...])
-Drafts = tuple[EcnDraft, ...]
 
 log = structlog.get_logger(__name__)
 
@@ -35,57 +24,35 @@ class Overdue(Exception):
     """The file took longer than this lane gives it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """How a parser process is started: what reads files, with which options; MB and processor seconds for one file."""
-
-    source: str
-    entry: str
-    options: Mapping[str, Any]
-    root: str
-    memory: int
-    seconds: int
-
-
-@dataclass(slots=True)
-class _Request:
-    data: bytes
-    settled: bool
-    again: bool = False
-    answer: asyncio.Future[Drafts] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
-
-
 class Lane:
-    """Files go in and come out in order. wall, processor: seconds for one file, by the clock and of computing: on a busy
-    computer a sound file waits for its turn, and is not to blame.
+    """Files go in and come out in order. wall, patience: seconds for one file, by the clock, and of computing or sleep (see
+    `Watch`).
 
-    idle: seconds until an unused process is ended; without it the process stays, and a second one stands by to take over:
-    to start one takes longer than the next file may wait.
+    idle: seconds until an unused process is ended; without it the process stays.
     """
 
-    def __init__(self, order: Order, *, wall: float, processor: float = inf, idle: float | None = None) -> None:
-        self._order, self._idle = order, idle
-        self._wall, self._processor = wall, processor
-        self._spare: asyncio.Task[Process] | None = None
-        self._requests: deque[_Request] = deque()
+    def __init__(self, nursery: Nursery, *, wall: float, patience: float = inf, idle: float | None = None) -> None:
+        self._nursery, self._order, self._idle = nursery, nursery.order, idle
+        self._wall, self._patience = wall, patience
+        self._groups: deque[Group] = deque()
         self._asked = asyncio.Event()
-        self._process: Process | None = None
+        self._parser: Parser | None = None
+        self._understood = Understood(self._order.memory, self._defect)
         self._serving: asyncio.Task[None] | None = None
 
     @property
     def pid(self) -> int | None:
         """The process that reads now, if there is one."""
-        return self._process.pid if self._process is not None else None
+        return self._parser.pid if self._parser is not None else None
 
-    async def parse(self, data: bytes, *, settled: bool) -> Drafts:
-        """Return the ECNs of a file. Raises Unreadable; Overdue; AdapterError when no process can be started."""
-        request = _Request(data, settled)
-        self._requests.append(request)
-        if self._process is not None:
-            self._send(self._process, request)
+    def ask(self, requests: Sequence[Request]) -> None:
+        """Have files read. Small ones that come together are sent together."""
+        for group in grouped(requests):
+            self._groups.append(group)
+            if self._parser is not None:
+                _send(self._parser, group)
         self.warm()
         self._asked.set()
-        return await request.answer
 
     def warm(self) -> None:
         """Have a process started before the first file comes."""
@@ -94,29 +61,21 @@ class Lane:
             self._serving.add_done_callback(self._ended)
 
     async def close(self) -> None:
-        """End the process, whatever it is doing."""
+        """End the process, whatever it is doing. Who still waits is told nothing."""
+        self._groups.clear()
         if self._serving is not None:
             serving, self._serving = self._serving, None
             serving.cancel()
             await asyncio.wait({serving})
         await self._end()
-        if self._spare is not None:
-            self._spare.cancel()
-            await asyncio.wait({self._spare})
-            if not self._spare.cancelled() and self._spare.exception() is None:
-                await _kill(self._spare.result())
-            self._spare = None
-        for request in self._requests:
-            request.answer.cancel()
-        self._requests.clear()
 
     async def _serve(self) -> None:
-        """Answer one request after another, until nobody has asked for a while."""
+        """Answer one group after another, until nobody has asked for a while."""
         try:
             while True:
-                if self._process is None and (self._requests or self._idle is None):
+                if self._parser is None and (self._groups or self._idle is None):
                     await self._start()
-                if self._requests:
+                if self._groups:
                     await self._answer_first()
                     continue
                 self._asked.clear()
@@ -137,206 +96,107 @@ class Lane:
             return
         if (defect := serving.exception()) is not None:
             self._refuse_all(defect)
-        elif self._requests:
+        elif self._groups:
             self.warm()
 
+    def _refuse_all(self, error: BaseException) -> None:
+        why = AdapterError(f"the program that reads files cannot be started: {error}", "see the log before this line")
+        groups, self._groups = self._groups, deque()
+        for request in (request for group in groups for request in group.requests):
+            request.tell(why)
+
+    # what the process says, and what is made of its end
+
     async def _answer_first(self) -> None:
-        assert self._process is not None
-        request = self._requests[0]
-        watch = _Watch(self._process, self._wall, self._processor)
+        assert self._parser is not None
+        group, parser = self._groups[0], self._parser
+        watch = Watch(parser, self._wall, self._patience)
         try:
-            drafts = await self._receive()
-        except Unreadable as refusal:
-            self._answered(request, refusal)
-            if refusal.kind == "too_much_memory":
-                await self._end()  # what it could not get back from the system is better begun anew
+            while group.requests:
+                self._take(group, self._understood.take(*await parser.next_frame()))
+                if group.requests:
+                    await asyncio.sleep(0)  # noqa: TID251 - no time passes: the loop gets its turn between two pieces
+            self._groups.popleft()
+        except _OutOfMemory:
+            await self._end()  # what it could not get back from the system is better begun anew
+            self._regroup(group, group.requests[0] if group.requests else None)
         except (EOFError, ConnectionError, ValueError) as error:  # what it says is no answer: it is as good as dead
             code = await self._end(dying=True)
-            if code == -signal.SIGKILL and not watch.overdue and not request.again:
-                request.again = True  # somebody else ended it, perhaps before this file came: that proves nothing
-                return
-            self._answered(request, Overdue() if watch.overdue else self._cause(code, error))
-        else:
-            self._answered(request, drafts)
+            self._after_death(
+                group, parser.begun - group.first, Overdue() if watch.overdue else self._cause(code, error)
+            )
         finally:
             watch.cancel()
 
-    def _answered(self, request: _Request, outcome: Drafts | Exception) -> None:
-        self._requests.popleft()
-        if request.answer.done():
-            return  # nobody waits any more
-        if isinstance(outcome, Exception):
-            request.answer.set_exception(outcome)
+    def _take(self, group: Group, outcomes: Sequence[Outcome]) -> None:
+        """Tell what is known now. Raises ValueError for more answers than files; _OutOfMemory when the process is spoilt."""
+        if len(outcomes) > len(group.requests):
+            raise ValueError("more answers than files")
+        for outcome in outcomes:
+            spoilt = isinstance(outcome, Unreadable) and outcome.kind == "too_much_memory"
+            if not (spoilt and group.company):
+                group.requests.popleft().tell(outcome)
+                group.first += 1
+            if spoilt:
+                raise _OutOfMemory
+
+    def _after_death(self, group: Group, at: int, cause: Exception) -> None:
+        """Put the blame where it belongs: on a file that was alone, or else nowhere before it has been.
+
+        at: which of the group's files the process says it was at: enough to try that one alone, or to let it be overtaken.
+        """
+        suspect = group.requests[at] if 0 <= at < len(group.requests) else None
+        if suspect is not None and isinstance(cause, Overdue):
+            self._regroup(group, suspect, kept=False)
+            suspect.tell(cause)
+        elif len(group.requests) > 1:
+            self._regroup(group, suspect)
+        elif isinstance(cause, _Killed) and not group.again:
+            group.again = True  # somebody else ended it, perhaps before this file came: that proves nothing
         else:
-            request.answer.set_result(outcome)
+            self._groups.popleft()
+            group.requests[0].tell(cause)
 
-    def _refuse_all(self, error: BaseException) -> None:
-        while self._requests:
-            why = AdapterError(
-                f"the program that reads files cannot be started: {error}", "see the log before this line"
-            )
-            self._answered(self._requests[0], why)
-
-    # the process
-
-    async def _start(self) -> None:
-        """Put a process to work on all that waits. Raises AdapterError, OSError."""
-        self._process = await self._standing_by() or await self._launch()
-        if self._idle is None:
-            self._spare = asyncio.create_task(self._launch(), name=f"second parser of {self._order.source}")
-        self._requests = deque(request for request in self._requests if not request.answer.done())
-        for request in self._requests:
-            self._send(self._process, request)
-
-    async def _standing_by(self) -> Process | None:
-        """Return the process that stands by, None when there is none or it did not come up: then a new one is tried."""
-        spare, self._spare = self._spare, None
-        if spare is None:
-            return None
-        try:
-            process = await spare
-        except (AdapterError, OSError) as error:
-            log.warning("no second parser", adapter=self._order.source, error=str(error))
-            return None
-        return process if process.returncode is None else None
-
-    async def _launch(self) -> Process:
-        """Start a process; return when it is ready. Raises AdapterError, OSError."""
-        command = [sys.executable, "-P", "-B", "-m", "adapters.plm_folder.worker", self._order.entry, str(os.getpid())]
-        started = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, env=_environment())
-        settings = {
-            "options": dict(self._order.options),
-            "root": self._order.root,
-            "memory": self._order.memory * 1_000_000,
-            "seconds": self._order.seconds,
-        }
-        assert started.stdin is not None
-        started.stdin.write(frame(settings))
-        try:
-            async with asyncio.timeout(START_SECONDS):
-                if (await _next_frame(started))[0].get("is") != "ready":
-                    raise ValueError("it says something else than that it is ready")
-        except (TimeoutError, EOFError, ConnectionError, ValueError) as error:
-            code = await _kill(started, dying=True)
-            raise AdapterError(f"it did not come up (exit code {code}): {error}") from error
-        except asyncio.CancelledError:
-            await _kill(started)
-            raise
-        return started
-
-    @staticmethod
-    def _send(process: Process, request: _Request) -> None:
-        if not request.answer.done():
-            assert process.stdin is not None
-            process.stdin.write(frame({"settled": request.settled}, request.data))
-
-    async def _end(self, *, dying: bool = False) -> int | None:
-        """End the process if there is one; return what it ended with. dying: it seems to end by itself."""
-        process, self._process = self._process, None
-        return await _kill(process, dying=dying) if process is not None else None
-
-    async def _receive(self) -> Drafts:
-        """Return the answer to the first request. Raises Unreadable; EOFError, ConnectionError, ValueError."""
-        assert self._process is not None
-        found: list[EcnDraft] = []
-        while True:
-            header, body = await _next_frame(self._process)
-            match header.get("is"):
-                case "ecns":
-                    found.extend(_DRAFTS.validate_json(body))
-                case "items" if found:
-                    found.append(_longer(found.pop(), _ITEMS.validate_json(body)))
-                case _:
-                    raise self._refusal(header)
-            if header.get("end"):
-                return tuple(found)
-            await asyncio.sleep(0)  # noqa: TID251 - no time passes: the loop gets its turn between two pieces
-
-    def _refusal(self, header: Header) -> Exception:
-        match header:
-            case {"is": "unreadable", "kind": str(kind), "where": str(where), "facts": dict(facts)}:
-                try:
-                    return Unreadable(kind, where, **facts)
-                except (KeyError, TypeError, IndexError) as error:
-                    return ValueError(f"a reason that is none: {error}")
-            case {"is": "memory"}:
-                return Unreadable("too_much_memory", limit=self._order.memory)
-            case {"is": "defect", "error": str(error), "text": str(text)}:
-                log.error("a defect: a file cannot be read", adapter=self._order.source, traceback=text)
-                return Unreadable("defect", detail=error)
-        return ValueError("an answer that is none")
+    def _regroup(self, group: Group, suspect: Request | None, *, kept: bool = True) -> None:
+        """Have what is left of a group sent again, in its order."""
+        self._groups.popleft()
+        self._groups.extendleft(reversed(group.without(suspect, kept=kept)))
 
     def _cause(self, code: int | None, error: Exception) -> Unreadable:
         """Return why a process ended while it read a file."""
         if code == -signal.SIGXCPU:
             return Unreadable("too_slow", limit=self._order.seconds)
+        if code == -signal.SIGKILL:
+            return _Killed("crashed", detail=signal.Signals.SIGKILL.name)
         if code is not None and code < 0:
             return Unreadable("crashed", detail=signal.Signals(-code).name)
         return Unreadable("crashed", detail=f"{type(error).__name__}, exit code {code}")
 
+    def _defect(self, text: str) -> None:
+        log.error("a defect: a file cannot be read", adapter=self._order.source, traceback=text)
 
-class _Watch:
-    """Ends a process that takes too long over one file; it looks only at files that take long at all."""
+    # the process
 
-    def __init__(self, process: Process, wall: float, processor: float) -> None:
-        self.overdue = False
-        self._process, self._wall, self._processor = process, wall, processor
-        self._loop = asyncio.get_running_loop()
-        self._began = self._loop.time()
-        self._computed: float | None = None  # what it had computed by the first look
-        self._timer = self._loop.call_later(LOOK_SECONDS, self._look)
+    async def _start(self) -> None:
+        """Put a process to work on all that waits. Raises AdapterError, OSError."""
+        self._parser = await self._nursery.parser()
+        self._understood = Understood(self._order.memory, self._defect)
+        for group in self._groups:
+            _send(self._parser, group)
 
-    def cancel(self) -> None:
-        """End watching: the file is through."""
-        self._timer.cancel()
-
-    def _look(self) -> None:
-        computed = _computed(self._process.pid)
-        if self._computed is None:
-            self._computed = computed
-        too_much = computed - self._computed + LOOK_SECONDS >= self._processor
-        if too_much or self._loop.time() - self._began >= self._wall:
-            self.overdue = True
-            self._process.kill()
-        else:
-            self._timer = self._loop.call_later(LOOK_SECONDS, self._look)
+    async def _end(self, *, dying: bool = False) -> int | None:
+        """End the process if there is one; return what it ended with. dying: it seems to end by itself."""
+        parser, self._parser = self._parser, None
+        return await parser.end(dying=dying) if parser is not None else None
 
 
-def _computed(pid: int) -> float:
-    """Return the processor seconds of a process so far (proc(5), stat fields 14 and 15); none when it has ended."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
-            fields = stat.read().rpartition(")")[2].split()
-    except FileNotFoundError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+class _OutOfMemory(Exception):
+    """The process could not get memory, and has less than a new one."""
 
 
-async def _kill(process: Process, *, dying: bool = False) -> int:
-    """End a process; return what it ended with."""
-    assert process.stdin is not None
-    process.stdin.close()
-    try:
-        async with asyncio.timeout(_DYING_SECONDS if dying else 0):
-            return await process.wait()
-    except TimeoutError:
-        if process.returncode is None:
-            process.kill()
-    return await process.wait()
+class _Killed(Unreadable):
+    """Ended by a signal that others may have sent."""
 
 
-async def _next_frame(process: Process) -> tuple[Header, bytes]:
-    assert process.stdout is not None
-    head, body = lengths(await process.stdout.readexactly(PREFIX))
-    header = header_of(await process.stdout.readexactly(head))
-    return header, await process.stdout.readexactly(body) if body else b""
-
-
-def _longer(draft: EcnDraft, more: tuple[Item, ...]) -> EcnDraft:
-    fields = {name: getattr(draft, name) for name in draft.__dataclass_fields__}
-    return EcnDraft(**{**fields, "items": (*draft.items, *more)})
-
-
-def _environment() -> dict[str, str]:
-    """Return what the process needs to find the same modules as this one, and nothing else of ours."""
-    return {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "LANG": "C.UTF-8"}
+def _send(parser: Parser, group: Group) -> None:
+    group.first = parser.send([(request.data, request.settled) for request in group.requests])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from fnmatch import translate
 from functools import cached_property
@@ -202,16 +203,21 @@ class PlmFolderOptions(SourceOptions):
 
     def reading(self, form: str) -> Reading:
         """Return how values are understood in a file of this format."""
-        return Reading(
+        return self._readings[form in SPREADSHEETS]
+
+    @cached_property
+    def _readings(self) -> Mapping[bool, Reading]:
+        """How values are understood, whether or not the file may have gone through a spreadsheet."""
+        reading = Reading(
             words=self.words,
             date_formats=self.date_formats,
             zone=self.zone,
             stages=self.stage_words,
             defaults={str(column): value.strip() for column, value in self.defaults.items() if value.strip()},
-            from_spreadsheet=form in SPREADSHEETS,
             as_written=frozenset(map(str, self.as_written)),
             digits={str(column): count for column, count in self.digits.items()},
         )
+        return {False: reading, True: replace(reading, from_spreadsheet=True)}
 
     @property
     def zone(self) -> ZoneInfo:

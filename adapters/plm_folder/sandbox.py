@@ -3,40 +3,53 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from adapters.plm_folder.lane import Drafts, Lane, Order, Overdue
+from adapters.plm_folder.groups import Outcome, Request
+from adapters.plm_folder.lane import Lane, Overdue
+from adapters.plm_folder.nursery import Nursery, Order
 from adapters.plm_folder.unreadable import Unreadable
 
 READER = "adapters.plm_folder.reading:read_file"
-LARGE = 1_000_000  # bytes: what takes a while to read without being hostile
-STUCK = 10  # times its patience by the clock, and a process that computes nothing has hung
+LARGE = 250_000  # bytes: what takes a while to read without being hostile
+STUCK = 25  # times its patience by the clock, and a file is taken for slow whatever the process seems to do
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one file may take. patience: seconds of computing after which the files behind it go on without it.
+    """What one file may take. patience: seconds of computing or sleep after which the files behind it go on without it.
 
     processor, wall: seconds altogether, of computing and by the clock. memory: MB above what an idle process has.
     """
 
-    patience: float = 0.25
+    patience: float = 0.1
     processor: int = 60
     wall: float = 180.0
     memory: int = 300
     idle: float = 60.0
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A file to be read. tell: called once with its ECNs, Unreadable, or AdapterError. late: called when that takes long."""
+
+    data: bytes
+    settled: bool
+    tell: Callable[[Outcome], None]
+    late: Callable[[], None]
+
+
 class Sandbox:
     """Parses the files of one source. Files come out in the order they went in, except those that take long."""
 
     def __init__(self, source: str, options: Mapping[str, Any], root: str, limits: Limits, entry: str = READER) -> None:
-        order = Order(source, entry, options, root, limits.memory, limits.processor)
         self._limits = limits
-        self._quick = Lane(order, wall=STUCK * limits.patience, processor=limits.patience)
-        self._slow = Lane(order, wall=limits.wall, idle=limits.idle)
+        self._nursery = Nursery(Order(source, entry, options, root, limits.memory, limits.processor))
+        self._quick = Lane(self._nursery, wall=STUCK * limits.patience, patience=limits.patience)
+        self._slow = Lane(self._nursery, wall=limits.wall, idle=limits.idle)
 
     @property
     def pids(self) -> tuple[int, ...]:
@@ -47,27 +60,33 @@ class Sandbox:
         """Have the first process started, so that the next file does not wait for it."""
         self._quick.warm()
 
-    async def parse(self, data: bytes, *, settled: bool, overtaken: Callable[[], None]) -> Drafts:
-        """Return the ECNs of a file. overtaken: called when it takes long. Raises Unreadable, AdapterError."""
-        if len(data) > LARGE:
-            timer = asyncio.get_running_loop().call_later(self._limits.patience, overtaken)
-            try:
-                return await self._slowly(data, settled=settled)
-            finally:
-                timer.cancel()
-        try:
-            return await self._quick.parse(data, settled=settled)
-        except Overdue:
-            overtaken()
-            return await self._slowly(data, settled=settled)
-
-    async def _slowly(self, data: bytes, *, settled: bool) -> Drafts:
-        try:
-            return await self._slow.parse(data, settled=settled)
-        except Overdue:
-            raise Unreadable("too_slow", limit=f"{self._limits.wall:g}") from None
+    def ask(self, questions: Sequence[Question]) -> None:
+        """Have files read; each is told what came of it, later."""
+        for question in questions:
+            if len(question.data) > LARGE:
+                self._ask_patiently(question)
+        small = [question for question in questions if len(question.data) <= LARGE]
+        self._quick.ask([Request(each.data, each.settled, partial(self._found, each)) for each in small])
 
     async def close(self) -> None:
-        """End both processes."""
+        """End all processes."""
         await self._quick.close()
         await self._slow.close()
+        await self._nursery.close()
+
+    def _ask_patiently(self, question: Question) -> None:
+        timer = asyncio.get_running_loop().call_later(self._limits.patience, question.late)
+        self._slow.ask([Request(question.data, question.settled, partial(self._found_at_last, question, timer))])
+
+    def _found(self, question: Question, outcome: Outcome) -> None:
+        if not isinstance(outcome, Overdue):
+            question.tell(outcome)
+            return
+        question.late()
+        self._slow.ask([Request(question.data, question.settled, partial(self._found_at_last, question, None))])
+
+    def _found_at_last(self, question: Question, timer: asyncio.TimerHandle | None, outcome: Outcome) -> None:
+        if timer is not None:
+            timer.cancel()
+        too_slow = isinstance(outcome, Overdue)
+        question.tell(Unreadable("too_slow", limit=f"{self._limits.wall:g}") if too_slow else outcome)

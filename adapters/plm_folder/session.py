@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Mapping
+from itertools import islice
 
 import structlog
 
@@ -12,6 +13,7 @@ from adapters.plm_folder.complete import SETTLING, Settling
 from adapters.plm_folder.disk import Disk
 from adapters.plm_folder.first_scan import FirstScan, Progress
 from adapters.plm_folder.folder import Changes, Held, Signature
+from adapters.plm_folder.groups import TOGETHER
 from adapters.plm_folder.intake import Intake, sha256
 from adapters.plm_folder.known import KnownFiles, mark_of
 from adapters.plm_folder.under_way import Job, UnderWay
@@ -70,10 +72,6 @@ class Session:
     def idle(self) -> bool:
         """Whether nothing is being parsed and nothing waits to be taken."""
         return not self._under_way and not self._ready
-
-    def close(self) -> None:
-        """Give up what is under way."""
-        self._under_way.close()
 
     def arrived(self, name: str) -> None:
         """Take note of a file that was closed or moved into the folder."""
@@ -134,25 +132,26 @@ class Session:
         elif job := self._under_way.next_done():
             await self._finish(job)
             self._under_way.end(job)
-        elif self._under_way.has_room and (name := self._next_name()):
-            await self._attempt(name, final=self._arrived.pop(name))
+        elif (room := self._under_way.room) and (names := self._next_names(min(room, TOGETHER))):
+            await self._attempt(names)
         else:
             await self._wake.wait()
             self._wake.clear()
         self._end_first_scan()
 
-    def _next_name(self) -> str | None:
+    def _next_names(self, most: int) -> list[str]:
         may = (name for name in self._arrived if not self._first.holds_back(name) and name not in self._under_way)
-        return next(may, None)
+        return list(islice(may, most))
 
-    async def _attempt(self, name: str, *, final: bool) -> None:
-        self._first.try_now(name)
+    async def _attempt(self, names: list[str]) -> None:
+        """Read some files and have them parsed; those that were not come next."""
+        final = {name: self._arrived.pop(name) for name in names}
         try:
-            await self._take(name, final=final)
-        except asyncio.CancelledError:
-            if name not in self._under_way:
-                self._arrived.setdefault(name, final)
-            raise
+            await self._take(final)
+        finally:
+            for name in reversed(final):
+                self._arrived.setdefault(name, final[name])
+                self._arrived.move_to_end(name, last=False)
 
     def _end_first_scan(self) -> None:
         """Say once that everything that lay there was dealt with; what somebody still writes holds it back only so long.
@@ -170,16 +169,29 @@ class Session:
 
     # one file
 
-    async def _take(self, name: str, *, final: bool) -> None:
-        """Read one file and have it parsed; leave it waiting when it may not be complete yet."""
-        try:
-            held = await self._disk.read(name)
-        except Unreadable as refusal:
-            await self._refuse(name, None, refusal, final=final)
-            return
-        if held is None:
-            self._forget(name)
-            return
+    async def _take(self, final: dict[str, bool]) -> None:
+        """Read these files and have them parsed; leave them waiting when they may not be complete yet.
+
+        Each is taken out of `final` when it is dealt with, or under way.
+        """
+        jobs: list[Job] = []
+        for name, found in (await self._disk.read(list(final))).items():
+            self._first.try_now(name)
+            if isinstance(found, Unreadable):
+                await self._refuse(name, None, found, final=final[name])
+            elif found is None:
+                self._forget(name)
+            elif (job := await self._job(name, found, final=final[name])) is not None:
+                jobs.append(job)
+                continue
+            del final[name]
+        for job in jobs:
+            del final[job.name]
+            self._under_way.begin(job)
+        self._intake.read(jobs, self._under_way.parsed, self._under_way.overtake)
+
+    async def _job(self, name: str, held: Held, *, final: bool) -> Job | None:
+        """Return what is to be parsed; None when there is nothing to, or not yet."""
         at, digest = self._clock.now(), await sha256(held.data)
         if held.signature is None:
             await self._wait(name)
@@ -187,17 +199,18 @@ class Session:
             self._known.put(name, digest, held.signature, self._known.reason(name))
             self._decided(name, delivered=False)
         else:
-            job = Job(name, held, digest, at, final and self._settling.holds(name, held.signature))
-            self._under_way.begin(job, lambda late: self._intake.read(held.data, settled=job.final, overtaken=late))
+            return Job(name, held, digest, at, final and self._settling.holds(name, held.signature))
+        return None
 
     async def _finish(self, job: Job) -> None:
         """Report what a file says, or why it says nothing."""
-        assert job.parsing is not None
-        try:
-            ecns = job.parsing.result()
-        except Unreadable as refusal:
-            await self._refuse(job.name, job.held, refusal, final=job.final)
+        assert job.outcome is not None
+        if isinstance(job.outcome, Unreadable):
+            await self._refuse(job.name, job.held, job.outcome, final=job.final)
             return
+        if isinstance(job.outcome, Exception):
+            raise job.outcome
+        ecns = job.outcome
         numbers = [ecn.number for ecn in ecns]
         if job.newer:
             ecns = tuple(ecn for ecn in ecns if ecn.number not in job.newer)

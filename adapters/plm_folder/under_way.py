@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from adapters.plm_folder.folder import Held
-from edge_bridge.domain.ecn import EcnDraft
+from adapters.plm_folder.groups import Outcome
 from edge_bridge.domain.instant import Stamp
 
-MOST_FILES = 16
+MOST_FILES = 128
 MOST_BYTES = 8_000_000  # what is read but not parsed yet; one large file alone may be more
 MOST_SLOW, MOST_SLOW_BYTES = 8, 40_000_000  # beyond it the others wait: to forget one would be to forget its order
-Parsing = Coroutine[Any, Any, tuple[EcnDraft, ...]]
 
 
 @dataclass(eq=False, slots=True)
@@ -31,7 +28,7 @@ class Job:
     digest: str
     at: Stamp
     final: bool
-    parsing: asyncio.Task[tuple[EcnDraft, ...]] | None = None
+    outcome: Outcome | None = None
     slow: bool = False
     turn: int = 0
     newer: set[str] = field(default_factory=set)
@@ -39,7 +36,7 @@ class Job:
     @property
     def done(self) -> bool:
         """Whether it is parsed, or refused."""
-        return self.parsing is not None and self.parsing.done()
+        return self.outcome is not None
 
 
 class UnderWay:
@@ -63,21 +60,33 @@ class UnderWay:
         return len(self._ordered) + len(self._slow)
 
     @property
-    def has_room(self) -> bool:
-        """Whether another file may be read."""
+    def room(self) -> int:
+        """How many more files may be read."""
         if self._slow and (len(self._slow) >= MOST_SLOW or _bytes(self._slow) >= MOST_SLOW_BYTES):
-            return False
-        return len(self._ordered) < MOST_FILES and self._bytes < MOST_BYTES
+            return 0
+        return MOST_FILES - len(self._ordered) if self._bytes < MOST_BYTES else 0
 
-    def begin(self, job: Job, parse: Callable[[Callable[[], None]], Parsing]) -> None:
-        """Have a file parsed. parse: is given what to call when it takes long."""
+    def begin(self, job: Job) -> None:
+        """Take in a file that is to be parsed."""
         self._turn += 1
         job.turn = self._turn
         self._names.add(job.name)
         self._bytes += len(job.held.data)
         self._ordered.append(job)
-        job.parsing = asyncio.create_task(parse(lambda: self._overtake(job)))
-        job.parsing.add_done_callback(lambda _parsed: self._wake())
+
+    def parsed(self, job: Job, outcome: Outcome) -> None:
+        """Note what came of a file."""
+        job.outcome = outcome
+        self._wake()
+
+    def overtake(self, job: Job) -> None:
+        """Let those behind a file go on without it."""
+        if not job.slow and job in self._ordered:
+            self._ordered.remove(job)
+            self._bytes -= len(job.held.data)
+            job.slow = True
+            self._slow.append(job)
+            self._wake()
 
     def next_done(self) -> Job | None:
         """Return the job that is to be dealt with now, if there is one; it stays until `end`."""
@@ -100,21 +109,6 @@ class UnderWay:
         else:
             self._ordered.remove(job)
             self._bytes -= len(job.held.data)
-        if job.parsing is not None:
-            job.parsing.cancel()
-
-    def close(self) -> None:
-        """Give up whatever is under way."""
-        for job in (*self._ordered, *self._slow):
-            self.end(job)
-
-    def _overtake(self, job: Job) -> None:
-        if not job.slow and job in self._ordered:
-            self._ordered.remove(job)
-            self._bytes -= len(job.held.data)
-            job.slow = True
-            self._slow.append(job)
-            self._wake()
 
 
 def _bytes(jobs: Iterable[Job]) -> int:

@@ -1,7 +1,8 @@
-"""The process that reads hostile files: no rights to lose, limits on time and memory, and gone when the daemon is.
+"""The processes that read hostile files: no rights to lose, limits on time and memory, and gone when the daemon is.
 
-`python -m adapters.plm_folder.worker MODULE:FUNCTION PARENT` serves requests on standard input until it ends. The first
-frame brings options and limits; each further one is a file, answered by its ECNs in pieces, or by why there are none.
+`python -m adapters.plm_folder.worker MODULE:FUNCTION PARENT` reads none itself. It is told options and limits on standard
+input, a Unix socket, and forks a process for each message with a socket for files; that one answers them in their order
+(see `answers`). A file can spoil only the process that reads it: the next one is forked from what no file has touched.
 """
 
 from __future__ import annotations
@@ -10,27 +11,27 @@ import contextlib
 import ctypes
 import gc
 import importlib
+import json
+import mmap
 import os
 import resource
 import signal
+import socket
 import sys
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, Protocol
 
-from pydantic import TypeAdapter
-
-from adapters.plm_folder.frames import Header, frame, read_frame
+from adapters.plm_folder.answers import Answers
+from adapters.plm_folder.frames import COUNT, Header, frame, read_frame
 from adapters.plm_folder.options import PlmFolderOptions
 from adapters.plm_folder.unreadable import Unreadable
-from edge_bridge.domain.ecn import EcnDraft, Item
+from edge_bridge.domain.ecn import EcnDraft
 
-PIECE = 500  # items in one frame: the daemon takes an answer in short steps
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 _FILES = 32
-_DRAFTS = TypeAdapter(tuple[EcnDraft, ...])
-_ITEMS = TypeAdapter(tuple[Item, ...])
+_LONGEST = 1 << 18  # bytes of one message
 
 
 class Parse(Protocol):
@@ -41,66 +42,87 @@ class Parse(Protocol):
 
 
 def main(entry: str, parent: int) -> int:
-    """Serve until the daemon closes its end."""
+    """Fork a parser whenever the daemon asks for one, until it closes its end."""
     _end_with(parent)
+    control = socket.socket(fileno=os.dup(0))
+    settings = json.loads(control.recv(_LONGEST))
     module, _, name = entry.partition(":")
     parse: Parse = getattr(importlib.import_module(module), name)
-    requests, answers = _take_pipes()
-    first = read_frame(requests)
-    if first is None:
-        return 0
-    settings = first[0]
     options = PlmFolderOptions.model_validate(settings["options"], context={"root": Path(settings["root"])})
+    gc.collect()
+    gc.freeze()  # what is here now is shared with the children as long as nobody touches it
+    os.dup2(1, 0)
+    signal.signal(signal.SIGCHLD, lambda _signal, _frame: _tell_ends(control))
+    control.send(b"ready")
+    nursery = os.getpid()
+    while True:
+        message, handles, _flags, _address = socket.recv_fds(control, _LONGEST, 2)
+        if not message:
+            return 0
+        # until its birth is told, nobody must hear of its end
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+        if (child := os.fork()) == 0:
+            break
+        for handle in handles:
+            os.close(handle)
+        control.send(json.dumps({"born": child}).encode())
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+    control.close()
+    _end_with(nursery)
+    return _serve(parse, options, settings, *handles)
+
+
+def _tell_ends(control: socket.socket) -> None:
+    """Take back the children that have ended, and say how."""
+    with contextlib.suppress(ChildProcessError):
+        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+            code = os.waitstatus_to_exitcode(ended[1])
+            control.send(json.dumps({"ended": ended[0], "code": code}).encode())
+
+
+def _serve(parse: Parse, options: PlmFolderOptions, settings: Header, pipe: int, shared: int) -> int:
+    """Answer requests until the daemon closes its end. shared: memory in which it sees how many files were begun."""
+    begun = mmap.mmap(shared, COUNT.size)
+    os.close(shared)
+    requests, answers = os.fdopen(pipe, "rb", 1 << 16), os.fdopen(os.dup(pipe), "wb", 1 << 16)
     _limit(settings["memory"])
     answers.write(frame({"is": "ready"}))
     answers.flush()
+    count = 0
     while (request := read_frame(requests)) is not None:
-        _allow_time(settings["seconds"])
-        for piece in _answer(parse, request[1], options, settled=request[0]["settled"]):
-            answers.write(piece)
+        told = Answers(answers.write)
+        for data, settled in _files(*request):
+            count += 1
+            COUNT.pack_into(begun, 0, count)
+            _allow_time(settings["seconds"])
+            _answer(told, parse, data, options, settled=settled)
+        told.end()
         answers.flush()
     return 0
 
 
-def _answer(parse: Parse, data: bytes, options: PlmFolderOptions, *, settled: bool) -> Iterator[bytes]:
-    """Yield the frames about one file; the last one says so."""
+def _files(header: Header, body: bytes) -> Iterator[tuple[bytes, bool]]:
+    """Yield the files of one request, each with whether it has settled."""
+    at = 0
+    for length, settled in header["files"]:
+        yield body[at : at + length], settled
+        at += length
+
+
+def _answer(told: Answers, parse: Parse, data: bytes, options: PlmFolderOptions, *, settled: bool) -> None:
+    """Answer one file."""
     try:
-        pieces = list(_pieces(parse(data, options, settled=settled)))
+        told.ecns(parse(data, options, settled=settled))
     except Unreadable as refusal:
         facts = {key: value if isinstance(value, str | int) else str(value) for key, value in refusal.facts.items()}
-        pieces = [
-            frame({"is": "unreadable", "kind": refusal.kind, "where": refusal.where, "facts": facts, "end": True})
-        ]
+        told.nothing({"is": "unreadable", "kind": refusal.kind, "where": refusal.where, "facts": facts})
     except MemoryError:
         gc.collect()
-        pieces = [frame({"is": "memory", "end": True})]
+        told.nothing({"is": "memory"})
     except Exception as defect:  # noqa: BLE001 - a reader's defect on one file must not be the end of the others
-        told: Header = {"is": "defect", "error": type(defect).__name__, "text": traceback.format_exc(), "end": True}
-        pieces = [frame(told)]
-    yield from pieces
-
-
-def _pieces(drafts: tuple[EcnDraft, ...]) -> Iterator[bytes]:
-    """Yield the ECNs in frames of so many items at most; an ECN with more of them goes on in the next frame."""
-    batch: list[EcnDraft] = []
-    count = 0
-    for draft in drafts:
-        if count + len(draft.items) > PIECE and batch:
-            yield frame({"is": "ecns"}, _DRAFTS.dump_json(tuple(batch)))
-            batch, count = [], 0
-        if len(draft.items) > PIECE:
-            yield from _long(draft)
-            continue
-        batch.append(draft)
-        count += 1 + len(draft.items)
-    yield frame({"is": "ecns", "end": True}, _DRAFTS.dump_json(tuple(batch)))
-
-
-def _long(draft: EcnDraft) -> Iterator[bytes]:
-    fields = {name: getattr(draft, name) for name in draft.__dataclass_fields__}
-    yield frame({"is": "ecns"}, _DRAFTS.dump_json((EcnDraft(**{**fields, "items": draft.items[:PIECE]}),)))
-    for start in range(PIECE, len(draft.items), PIECE):
-        yield frame({"is": "items"}, _ITEMS.dump_json(draft.items[start : start + PIECE]))
+        told.nothing({"is": "defect", "error": type(defect).__name__, "text": traceback.format_exc()})
 
 
 def _end_with(parent: int) -> None:
@@ -114,16 +136,6 @@ def _end_with(parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the daemon, which then ends this
     if os.getppid() != parent:
         raise SystemExit(0)  # it was gone before the kernel was asked
-
-
-def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
-    """Keep the pipes for frames alone: what a library prints must not get between them."""
-    requests, answers = os.fdopen(os.dup(0), "rb", 1 << 16), os.fdopen(os.dup(1), "wb", 1 << 16)
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    for standard in (0, 1):
-        os.dup2(nowhere, standard)
-    os.close(nowhere)
-    return requests, answers
 
 
 def _limit(memory: int) -> None:

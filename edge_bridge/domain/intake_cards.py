@@ -26,6 +26,8 @@ class IntakeCards:
         self._books = books
         self._board = board
         self._untold: dict[str, tuple[list[str], list[Unrouted], str]] = {}  # source → ECNs, items, newest event
+        self._lost: set[str] = set()  # ECNs of unfinished first scans of which some item was unrouted
+        self._unseen = {ecn.source for ecn in books.state.ecn.values()}  # sources with ECNs of which that is not known
 
     def words_known(self, source: str, words: Iterable[str]) -> None:
         """Clear the cards of status words that were added."""
@@ -65,7 +67,9 @@ class IntakeCards:
             },
             causation=cause,
         )
-        if self._scanned(ecn.source):
+        if not self._scanned(ecn.source):
+            self._lost.add(ecn.number)
+        else:
             ecns, items, _ = self._untold.get(ecn.source, ([], [], ""))
             ecns.append(ecn.number)
             items.extend(unrouted[: max(0, MOST_LISTED - len(items))])
@@ -79,12 +83,14 @@ class IntakeCards:
 
     def routed(self, ecn: Ecn) -> None:
         """Take an ECN off its source's card: every item of it has found its way, or nothing is demanded any more."""
+        self._lost.discard(ecn.number)
         card = self._board.find(ecn.source, Kind.UNROUTED)
         if card is not None and card.active and ecn.number in card.ecns:
             self._keep_unrouted(ecn.source, [number for number in card.ecns if number != ecn.number])
 
     def rerouted(self, unrouted: Mapping[str, list[Unrouted]]) -> None:
         """Bring the cards up to date after a change of routes or machines. unrouted: ECN → what still leads nowhere."""
+        self._unseen.update(self._books.state.source)
         for source in sorted(self._books.state.source):
             card = self._board.find(source, Kind.UNROUTED)
             if card is not None and card.active:
@@ -111,9 +117,11 @@ class IntakeCards:
     def scan_complete(self, source: str, cause: str) -> None:
         """Show what the first scan has gathered; the state holds it, so that a restart in between loses nothing."""
         books = self._books
-        lost = [
-            u for e in books.state.ecn.values() if e.source == source and e.status.in_force for u in _lost(e, books)
-        ]
+        held = [ecn for ecn in books.state.ecn.values() if ecn.source == source and ecn.status.in_force]
+        if source not in self._unseen:  # to route 100 000 ECNs once more would keep machines waiting for seconds
+            held = [ecn for ecn in held if ecn.number in self._lost]
+        self._lost.difference_update(ecn.number for ecn in held)
+        lost = [unrouted for ecn in held for unrouted in _lost(ecn, books)]
         if lost:
             self._unrouted_card(source, list(dict.fromkeys(u.ecn for u in lost)), lost, cause)
         files = [memory for memory in books.state.file.values() if memory.source == source]

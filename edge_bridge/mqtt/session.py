@@ -86,7 +86,7 @@ class Session:
             raise SilentBrokerError(f"{self._address}: the connection was closed at once")
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # we batch writes ourselves
         self._loop.add_reader(self._socket, self._readable)
-        self._loop.add_writer(self._socket, client.loop_write)  # CONNECT waits in paho's queue
+        self._loop.add_writer(self._socket, self._writable)  # CONNECT waits in paho's queue
         self._timer = self._loop.call_later(_HOUSEKEEPING_S, self._housekeeping)
         try:
             await asyncio.wait_for(self._accepted, within)
@@ -164,9 +164,19 @@ class Session:
         while isinstance(self._socket, ssl.SSLSocket) and not self.lost.done() and self._socket.pending():
             self._client.loop_read()
 
+    def _writable(self) -> None:
+        """Write all that waits. paho does so message by message; corked, many small ones go out in one segment."""
+        self._cork(True)
+        self._client.loop_write()
+        self._cork(False)
+
+    def _cork(self, corked: bool) -> None:
+        if self._socket is not None:  # writing may find out that the connection is lost
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, corked)
+
     def _want_write(self, *_: object) -> None:
         if self._socket is not None:
-            self._loop.add_writer(self._socket, self._client.loop_write)
+            self._loop.add_writer(self._socket, self._writable)
 
     def _have_written(self, *_: object) -> None:
         if self._socket is not None:

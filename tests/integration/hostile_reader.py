@@ -5,16 +5,22 @@ Named by `PlmFolderAdapter.reader`; `HostileFolderAdapter` is such an adapter, f
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import os
 import signal
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
 from adapters.plm_folder.adapter import PlmFolderAdapter
+from adapters.plm_folder.answers import Drafts
+from adapters.plm_folder.frames import COUNT
+from adapters.plm_folder.groups import Outcome
 from adapters.plm_folder.options import PlmFolderOptions
 from adapters.plm_folder.reading import read_file
-from adapters.plm_folder.sandbox import Limits
+from adapters.plm_folder.sandbox import Limits, Question, Sandbox
 from edge_bridge.domain.ecn import EcnDraft
 
 ADAPTER = "hostile_folder"
@@ -33,6 +39,9 @@ def read(data: bytes, options: PlmFolderOptions, *, settled: bool) -> tuple[EcnD
             return read(b"#eat\n" * 2, options, settled=settled) if len(bytearray(2_000_000_000)) else ()
         case ["#crash"]:
             ctypes.string_at(0)
+        case ["#blame"]:
+            _say_that_another_file_is_being_read()
+            ctypes.string_at(0)
         case ["#kill"]:
             os.kill(os.getpid(), signal.SIGKILL)
         case ["#exit"]:
@@ -44,6 +53,34 @@ def read(data: bytes, options: PlmFolderOptions, *, settled: bool) -> tuple[EcnD
         case ["#print"]:
             os.write(1, b"\0\0\0\2\0\0\0\0{}")
     return read_file(data.partition(b"\n")[2] if data.startswith(b"#") else data, options, settled=settled)
+
+
+def _say_that_another_file_is_being_read() -> None:
+    frame = sys._getframe()
+    while "begun" not in frame.f_locals:
+        assert frame.f_back is not None
+        frame = frame.f_back
+    begun = frame.f_locals["begun"]
+    COUNT.pack_into(begun, 0, COUNT.unpack_from(begun)[0] + 1)
+
+
+def asked(sandbox: Sandbox, data: bytes, late: Callable[[], None] = lambda: None) -> asyncio.Future[Drafts]:
+    """Have a sandbox read one file, now; the result is what it says, or what it raises instead."""
+    answer: asyncio.Future[Drafts] = asyncio.get_running_loop().create_future()
+
+    def tell(outcome: Outcome) -> None:
+        if isinstance(outcome, Exception):
+            answer.set_exception(outcome)
+        else:
+            answer.set_result(outcome)
+
+    sandbox.ask([Question(data, True, tell, late)])
+    return answer
+
+
+async def parsed(sandbox: Sandbox, data: bytes, late: Callable[[], None] = lambda: None) -> Drafts:
+    """Return what a sandbox reads one file as. Raises what it says instead."""
+    return await asked(sandbox, data, late)
 
 
 class HostileFolderAdapter(PlmFolderAdapter):

@@ -7,6 +7,7 @@ import threading
 import uuid
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,14 @@ import pytest
 from edge_bridge.domain.ecn import EcnDraft, Item, Status
 from edge_bridge.domain.event import EventType
 from edge_bridge.domain.extract import Extractor
+from edge_bridge.domain.instant import Stamp
 from edge_bridge.domain.ledger import Ledger
 from edge_bridge.domain.plant import Machine, Party, Plant, Route, Source
 from edge_bridge.domain.reading import Evidence, Execution, Reading
 from edge_bridge.domain.signal import Acknowledge, EcnNotice, Remark, ScanDone, Signal
 from edge_bridge.domain.state import KINDS, State
 from edge_bridge.errors import ConfigError, StoreError
+from edge_bridge.patience import AT_A_TIME
 from edge_bridge.pipeline import MOST_ANSWERS, MOST_NOTICES, MOST_TOGETHER, MOST_WAITING, Committed, Pipeline
 from edge_bridge.progress import Progress
 from edge_bridge.store import Snapshot, Store, StoreFull
@@ -38,6 +41,14 @@ PLANT = Plant(
     parties={"it_operations": Party("it_operations")},
     limit=LIMIT,
 )
+
+
+class BusyClock(ManualClock):
+    """Each look at it finds it later: work takes time, so that every place for a pause is one."""
+
+    def now(self) -> Stamp:
+        self.boottime += AT_A_TIME
+        return super().now()
 
 
 class FaultyStore:
@@ -143,8 +154,10 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench(path: Path, kind: type[Ledger] = Ledger) -> AsyncIterator[Bench]:
-    made = Bench(path / "edge-bridge.db", ManualClock(), kind)
+async def bench(
+    path: Path, kind: type[Ledger] = Ledger, clock: type[ManualClock] = ManualClock
+) -> AsyncIterator[Bench]:
+    made = Bench(path / "edge-bridge.db", clock(), kind)
     made.running = asyncio.create_task(made.pipeline.run())
     made.pipeline.note(ScanDone("plm", made.clock.now()))
     await made.quiet()
@@ -236,7 +249,7 @@ def large(number: str, clock: ManualClock, items: int = 3_000) -> EcnNotice:
 
 async def test_a_large_ecn_lets_the_machines_go_on_and_no_other_signal_in_between(tmp_path: Path) -> None:
     """The loop is free between the portions; what comes meanwhile is judged after the whole, and all is one commit."""
-    async with bench(tmp_path) as here:
+    async with bench(tmp_path, clock=BusyClock) as here:
         before, turns = len(here.committed), 0
         here.pipeline.note(large("ECN-1", here.clock))
         while len(here.committed) == before:
@@ -253,7 +266,7 @@ async def test_a_large_ecn_lets_the_machines_go_on_and_no_other_signal_in_betwee
 
 async def test_a_stop_in_the_middle_of_a_large_ecn_takes_it_in_whole(tmp_path: Path) -> None:
     """A ledger that is half way through makes no sense: what was begun is finished, and committed once."""
-    async with bench(tmp_path) as here:
+    async with bench(tmp_path, clock=BusyClock) as here:
         here.pipeline.note(large("ECN-1", here.clock))
         await until(lambda: "ECN-1" in here.pipeline.ledger.books.state.ecn)
         assert len(here.pipeline.ledger.books.state.requirement) < 3_000
@@ -262,11 +275,22 @@ async def test_a_stop_in_the_middle_of_a_large_ecn_takes_it_in_whole(tmp_path: P
         here.running = asyncio.create_task(here.pipeline.run())
 
 
+async def test_thousands_of_small_ecns_do_not_pause_at_each(tmp_path: Path) -> None:
+    """While no time has passed nobody has waited for a turn: small files are taken without a pause between their parts."""
+    async with bench(tmp_path) as here:
+        beats = here.beats
+        for number in range(MOST_NOTICES):
+            here.pipeline.note(ecn(f"ECN-{number}", here.clock))
+        await here.quiet()
+        assert len(here.pipeline.ledger.books.state.ecn) == MOST_NOTICES
+        assert here.beats - beats < MOST_NOTICES / 10
+
+
 async def test_a_defect_in_the_middle_of_a_large_ecn_leaves_nothing_of_it(tmp_path: Path) -> None:
     """Half an ECN is no ECN: back to what is committed, and the next file is taken."""
     Poisoned.bad = staticmethod(lambda signal: isinstance(signal, EcnNotice) and signal.sha256 == "BAD")
     try:
-        async with bench(tmp_path, Poisoned) as here:
+        async with bench(tmp_path, Poisoned, BusyClock) as here:
             here.pipeline.note(large("BAD", here.clock))
             here.pipeline.note(ecn("ECN-2", here.clock))
             await here.quiet()
@@ -323,6 +347,9 @@ async def test_a_first_scan_leaves_room_for_the_machines(tmp_path: Path) -> None
         assert brought == MOST_NOTICES
         async with asyncio.timeout(5):
             await here.pipeline.offer(reading(here.clock))  # waits for nobody
+            await here.pipeline.offer(
+                replace(ecn("OTHER", here.clock), source="other")
+            )  # nor for another source's files
         here.store.blocked.set()
         await scanning
         await here.quiet()

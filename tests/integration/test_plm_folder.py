@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -583,6 +584,26 @@ class LockedFolder(Folder):
         if self.locked:
             raise Unreadable("no_access", detail="Permission denied")
         return super().read(name)
+
+
+class ColdFolder(Folder):
+    """A folder on a disk that takes its time over each file."""
+
+    def read(self, name: str) -> Held | None:
+        """Read it after a while."""
+        until = perf_counter() + 0.03
+        while perf_counter() < until:
+            pass
+        return super().read(name)
+
+
+async def test_a_slow_disk_does_not_hold_up_the_loop(folder: Path) -> None:
+    """Files are read in one go only while that is quick: then the loop goes on, and the rest comes next, in order."""
+    names = [f"{count}.csv" for count in range(10)]
+    for name in names:
+        (folder / name).write_text(ecn("EC-1"))
+    slow = Disk(ColdFolder(folder, re.compile(".*")), BlockingCalls(Unreadable), may_hang=False)
+    assert list(await slow.read(names)) == names[:1]
 
 
 async def test_a_locked_file_is_refused_once_and_read_when_it_opens(folder: Path) -> None:

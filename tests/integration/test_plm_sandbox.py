@@ -9,16 +9,17 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 
 import pytest
 
-from adapters.plm_folder.sandbox import Limits, Sandbox
+from adapters.plm_folder.groups import Outcome
+from adapters.plm_folder.sandbox import Limits, Question, Sandbox
 from adapters.plm_folder.unreadable import Unreadable
-from edge_bridge.domain.ecn import EcnDraft
 from edge_bridge.errors import AdapterError
-from tests.integration.hostile_reader import HostileFolderAdapter
+from tests.integration.hostile_reader import HostileFolderAdapter, asked, parsed
 from tests.waiting import until, until_sync
 
 ECN = b"number,status\nEC-%d,released\n"
@@ -37,11 +38,21 @@ async def sandbox(limits: Limits = QUICK, reader: str = HostileFolderAdapter.rea
         pids.update(made.pids)
     finally:
         await made.close()
-    assert [pid for pid in pids if Path(f"/proc/{pid}").exists()] == []
+    assert [pid for pid in pids if runs(pid)] == []
 
 
-async def parsed(made: Sandbox, data: bytes) -> tuple[EcnDraft, ...]:
-    return await made.parse(data, settled=True, overtaken=lambda: None)
+def state_of(pid: int) -> tuple[str, int]:
+    """Return a process's state and its parent (proc(5), stat fields 3 and 4). Raises OSError."""
+    state, parent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:2]
+    return state, int(parent)
+
+
+def runs(pid: int) -> bool:
+    """Tell whether a process is there and not only its name, which stays until its parent has looked."""
+    try:
+        return state_of(pid)[0] != "Z"
+    except OSError:
+        return False
 
 
 async def refused(made: Sandbox, data: bytes) -> Unreadable:
@@ -75,7 +86,7 @@ async def test_a_slow_file_holds_up_nobody() -> None:
     """Files behind one that burns come out in order, within a second or so; it is refused when its time is over."""
     async with sandbox() as made:
         overtaken = asyncio.Event()
-        slow = asyncio.create_task(made.parse(b"#burn", settled=True, overtaken=overtaken.set))
+        slow = asyncio.create_task(parsed(made, b"#burn", overtaken.set))
         began = perf_counter()
         found: list[str] = []
 
@@ -89,6 +100,61 @@ async def test_a_slow_file_holds_up_nobody() -> None:
         assert not slow.done()
         with pytest.raises(Unreadable, match="given up"):
             await slow
+
+
+async def test_two_slow_files_in_a_row_hold_up_nobody() -> None:
+    """The good file behind them is read before either has its verdict, whether they compute or hang."""
+    async with sandbox() as made:
+        for files in ([b"#burn", b"#burn"], [b"#wait", b"#burn"]):
+            began = perf_counter()
+            slow = [asked(made, file) for file in files]
+            assert (await asked(made, ECN % 1))[0].number == "EC-1"
+            print(f"the good file behind {files}: {perf_counter() - began:.2f} s")
+            assert not any(answer.done() for answer in slow)
+            for answer in slow:
+                with pytest.raises(Unreadable, match="given up"):
+                    await answer
+
+
+async def test_a_hostile_file_among_many_is_the_only_one_to_suffer() -> None:
+    """Files that come together go to the process together: each that breaks a limit is told with its own reason, whatever it
+    says of others, and all others are read, in their order."""
+    told: dict[int, Outcome] = {}
+    order: list[int] = []
+    hostile = {5: b"#crash", 9: b"#eat", 10: b"#defect", 20: b"#blame", 31: b"#exit", 40: b"#kill", 41: b"#burn"}
+    files = [hostile.get(number, ECN % number) for number in range(70)]
+
+    def tell(number: int, outcome: Outcome) -> None:
+        assert number not in told
+        told[number] = outcome
+        order.append(number)
+
+    async with sandbox() as made:
+        made.ask([Question(data, True, partial(tell, n), lambda: None) for n, data in enumerate(files)])
+        await until(lambda: len(told) == len(files), within=60)
+    said = {number: outcome for number, outcome in told.items() if number not in hostile}
+    assert {number: outcome[0].number for number, outcome in said.items() if not isinstance(outcome, Exception)} == {
+        number: f"EC-{number}" for number in range(70) if number not in hostile
+    }
+    assert {number: str(told[number]).partition(":")[0][:30] for number in hostile} == {
+        5: "the program that reads it ende",
+        9: "reading it takes more than 300",
+        10: "reading it met a defect in edg",
+        20: "the program that reads it ende",
+        31: "the program that reads it ende",
+        40: "the program that reads it ende",
+        41: "reading it was given up after ",
+    }
+    assert [
+        ("SIGSEGV" in str(told[n]), "code 7" in str(told[n]), "SIGKILL" in str(told[n])) for n in (5, 20, 31, 40)
+    ] == [
+        (True, False, False),
+        (True, False, False),
+        (False, True, False),
+        (False, False, True),
+    ]
+    quick = [number for number in order if number != 41]
+    assert quick == sorted(quick)
 
 
 async def test_what_a_library_prints_is_no_answer() -> None:
@@ -142,9 +208,22 @@ async def test_a_killed_process_is_replaced() -> None:
     async with sandbox() as made:
         (pid,) = made.pids
         os.kill(pid, signal.SIGKILL)
-        await until(lambda: not Path(f"/proc/{pid}").exists())
+        await until(lambda: not runs(pid))
         assert (await parsed(made, ECN % 1))[0].number == "EC-1"
         assert made.pids != (pid,)
+
+
+async def test_the_process_that_forks_is_replaced() -> None:
+    """Killed, it takes its parser with it: the next file is read by new ones, and nothing is told of a lost source."""
+    async with sandbox() as made:
+        for number in (1, 2):
+            (pid,) = made.pids
+            _, parent = state_of(pid)
+            assert parent != os.getpid()
+            os.kill(parent, signal.SIGKILL)
+            await until(lambda pid=pid: not runs(pid))  # type: ignore[misc]
+            assert (await parsed(made, ECN % number))[0].number == f"EC-{number}"
+            assert made.pids != (pid,)
 
 
 async def test_a_parser_that_cannot_be_started_is_a_lost_source() -> None:
@@ -158,11 +237,11 @@ async def test_a_parser_that_cannot_be_started_is_a_lost_source() -> None:
 PARENT = """
 import asyncio, sys
 from adapters.plm_folder.sandbox import Limits, Sandbox
+from tests.integration.hostile_reader import parsed
 async def main():
     made = Sandbox("plm", {"adapter": "plm_folder", "path": "/nowhere"}, "", Limits(), "tests.integration.hostile_reader:read")
-    await made.parse(b"number,status\\nEC-1,released\\n", settled=True, overtaken=lambda: None)
-    reading = asyncio.create_task(made.parse(b"#burn", settled=True, overtaken=lambda: print(*made.pids, flush=True)))
-    await reading
+    await parsed(made, b"number,status\\nEC-1,released\\n")
+    await parsed(made, b"#burn", lambda: print(*made.pids, flush=True))
 asyncio.run(main())
 """
 
@@ -173,10 +252,10 @@ def test_no_process_outlives_a_killed_daemon() -> None:
     assert parent.stdout is not None
     pids = [int(word) for word in parent.stdout.readline().split()]
     children = [int(p) for p in Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text().split()]
+    assert len(children) == 1
+    assert not set(children) & set(pids)
     parent.kill()
     parent.wait()
     parent.stdout.close()
     assert children
-    until_sync(
-        lambda: not [pid for pid in {*pids, *children} if Path(f"/proc/{pid}").exists()], what="the end of the parsers"
-    )
+    until_sync(lambda: not [pid for pid in {*pids, *children} if runs(pid)], what="the end of the parsers")

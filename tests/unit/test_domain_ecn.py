@@ -547,7 +547,8 @@ def test_a_recent_release_in_the_first_scan_is_an_obligation() -> None:
     assert {o.ecn for o in shop.ledger.books.state.obligation.values()} == {"E1", "E4"}
 
 
-def test_a_first_scan_asks_about_each_cause_once() -> None:
+@pytest.mark.parametrize("meanwhile", ["nothing", "a restart", "other routes"])
+def test_a_first_scan_asks_about_each_cause_once(meanwhile: str) -> None:
     """Hundreds of unknown words, files without a way, unreadable files, old withdrawals: one card each, at the end."""
     shop = Shop(scanned=False)
     for n in range(100):
@@ -556,8 +557,13 @@ def test_a_first_scan_asks_about_each_cause_once() -> None:
         shop.rejects(file=f"bad{n}", sha256=f"bad{n}")
         shop.released(f"W{n}", program=f"W{n}", released=0)
         shop.notice(draft(f"W{n}", program=f"W{n}", status=Status.WITHDRAWN, released=0))
+        shop.released(f"M{n}", machines=(), released=0)
+        shop.notice(draft(f"M{n}", program=f"M{n}", released=0))  # a later file mends it
+        if meanwhile == "a restart" and n == 50:
+            shop.restart()
+        if meanwhile == "other routes" and n == 50:
+            shop.configured(plant("m1", routes=(Route({"part": "none"}, machines=("m1",)),)))
     assert shop.seen(EventType.CARD_RAISED) == []
-    shop.restart()
     shop.send(ScanDone("plm", shop.now, 500))
     assert sorted(kinds(shop.seen(EventType.CARD_RAISED))) == ["ecn_rejected", "unknown_status", "unrouted"]
     assert shop.seen(EventType.CARD_REVISED) == []

@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import TypeAdapter
 
-from adapters.plm_folder import worker
+from adapters.plm_folder.answers import Answers, Understood
 from adapters.plm_folder.frames import read_frame
 from adapters.plm_folder.options import PlmFolderOptions
 from adapters.plm_folder.reading import read_file
@@ -114,8 +113,11 @@ def test_no_field_is_lost_between_two_processes(case: Path) -> None:
     """What the parser's process writes is what the daemon reads, to the last field, for every case there is."""
     drafts, error = attempt(input_of(case), options_of(case), settled=True)
     assert (error is None) == (case / "expected.json").exists()
-    written_pieces = io.BytesIO(b"".join(worker._pieces(drafts)))
-    found: list[EcnDraft] = []
-    while (piece := read_frame(written_pieces)) is not None:
-        found.extend(TypeAdapter(tuple[EcnDraft, ...]).validate_json(piece[1]))
-    assert tuple(found) == drafts
+    written_frames = io.BytesIO()
+    answers = Answers(written_frames.write)
+    answers.ecns(drafts)
+    answers.end()
+    written_frames.seek(0)
+    understood = Understood(300, pytest.fail)
+    assert understood.take(*read_frame(written_frames) or ({}, b"")) == [drafts]
+    assert read_frame(written_frames) is None

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from adapters.plm_folder.first_scan import FirstScan, Progress
 from adapters.plm_folder.folder import Held, Signature
 from adapters.plm_folder.known import mark_of
 from adapters.plm_folder.names import shown, soundly_named, unfinished
 from adapters.plm_folder.under_way import MOST_BYTES, MOST_FILES, MOST_SLOW, Job, UnderWay
+from adapters.plm_folder.unreadable import Unreadable
 from edge_bridge.domain.ecn import EcnDraft
 from edge_bridge.domain.instant import MINUTE, Stamp
 from edge_bridge.domain.ledger import Ledger
@@ -17,7 +16,6 @@ from edge_bridge.domain.signal import EcnNotice, FileRejected, ScanDone
 from edge_bridge.domain.state import State
 from edge_bridge.health import sources, summary
 from edge_bridge.recall import Recollection
-from tests.waiting import until
 
 AT = Stamp(1_777_600_800_000, MINUTE, "boot")
 
@@ -26,32 +24,19 @@ class Desk:
     """Files whose parsing the test ends."""
 
     def __init__(self) -> None:
-        self.under_way = UnderWay(lambda: None)
-        self.ends: dict[str, asyncio.Event] = {}
+        self.woken = 0
+        self.under_way = UnderWay(self._wake)
         self.jobs: dict[str, Job] = {}
-        self.late: dict[str, object] = {}
+
+    def _wake(self) -> None:
+        self.woken += 1
 
     def begin(self, name: str, size: int = 1, *, slow: bool = False) -> None:
         """Begin a file; a slow one is overtaken at once."""
         job = self.jobs[name] = Job(name, Held(b"x" * size, Signature(size, 1)), name, AT, final=False)
-        ended = self.ends[name] = asyncio.Event()
-
-        async def parse() -> tuple[EcnDraft, ...]:
-            await ended.wait()
-            return ()
-
-        def parsing(overtaken: object) -> object:
-            self.late[name] = overtaken
-            return parse()
-
-        self.under_way.begin(job, parsing)  # type: ignore[arg-type]
+        self.under_way.begin(job)
         if slow:
-            self.late[name]()  # type: ignore[operator]
-
-    async def end(self, name: str) -> None:
-        """End the parsing of a file."""
-        self.ends[name].set()
-        await until(lambda: self.jobs[name].done)
+            self.under_way.overtake(job)
 
     def next_done(self) -> str | None:
         """Return the name of the job that is to be dealt with."""
@@ -59,51 +44,49 @@ class Desk:
         return job.name if job else None
 
 
-async def test_files_come_out_in_order_and_a_slow_one_when_it_can() -> None:
+def test_files_come_out_in_order_and_a_slow_one_when_it_can() -> None:
     """What is done waits for what went before it, except for one that was overtaken."""
     desk = Desk()
     for name in ("a", "b", "c"):
         desk.begin(name)
-    await desk.end("b")
-    assert desk.next_done() is None
-    desk.late["a"]()  # type: ignore[operator]
-    assert desk.next_done() == "b"
+    desk.under_way.parsed(desk.jobs["b"], ())
+    assert (desk.next_done(), desk.woken) == (None, 1)
+    desk.under_way.overtake(desk.jobs["a"])
+    assert (desk.next_done(), desk.woken) == ("b", 2)
     desk.under_way.end(desk.jobs["b"])
-    await desk.end("a")
-    assert desk.next_done() == "a"
-    desk.under_way.close()
-    assert len(desk.under_way) == 0
-    assert "c" not in desk.under_way
+    desk.under_way.parsed(desk.jobs["a"], Unreadable("too_slow", limit=1))
+    assert (desk.next_done(), desk.woken) == ("a", 3)
+    desk.under_way.end(desk.jobs["a"])
+    assert list(desk.under_way) == ["c"]
 
 
-async def test_what_a_later_file_states_is_not_undone_by_a_slow_one() -> None:
+def test_what_a_later_file_states_is_not_undone_by_a_slow_one() -> None:
     """Numbers of files behind it are kept for the slow file; those of files before it are not."""
     desk = Desk()
     for name in ("before", "slow", "behind"):
         desk.begin(name)
-    desk.late["slow"]()  # type: ignore[operator]
+    desk.under_way.overtake(desk.jobs["slow"])
     desk.under_way.told(desk.jobs["before"], ["EC-1"])
     desk.under_way.told(desk.jobs["behind"], ["EC-2"])
     assert desk.jobs["slow"].newer == {"EC-2"}
-    desk.under_way.close()
 
 
-async def test_how_much_is_under_way_is_bounded() -> None:
+def test_how_much_is_under_way_is_bounded() -> None:
     """Files, their bytes, and slow ones: beyond the bounds nothing more is read."""
     desk = Desk()
     for number in range(MOST_FILES):
-        assert desk.under_way.has_room
+        assert desk.under_way.room == MOST_FILES - number
         desk.begin(str(number))
-    assert not desk.under_way.has_room
-    desk.under_way.close()
+    assert desk.under_way.room == 0
+    for number in range(MOST_FILES):
+        desk.under_way.end(desk.jobs[str(number)])
     desk.begin("large", MOST_BYTES)
-    assert not desk.under_way.has_room
-    desk.late["large"]()  # type: ignore[operator]
-    assert desk.under_way.has_room
+    assert desk.under_way.room == 0
+    desk.under_way.overtake(desk.jobs["large"])
+    assert desk.under_way.room == MOST_FILES
     for number in range(MOST_SLOW - 1):
         desk.begin(f"slow {number}", slow=True)
-    assert not desk.under_way.has_room
-    desk.under_way.close()
+    assert desk.under_way.room == 0
 
 
 def test_the_progress_of_a_first_scan() -> None:

@@ -79,7 +79,12 @@ def _delimiter(text: str, wanted: Wanted, header_row: int | None) -> str:
     """Return the delimiter under which the header line shows the most known columns, then the most fields."""
     if (hint := _EXCEL_HINT.match(text)) and hint[1] in _DELIMITERS:
         return hint[1]
-    return max(_DELIMITERS, key=lambda delimiter: _score(text, delimiter, wanted, header_row))
+    present = [delimiter for delimiter in _DELIMITERS if delimiter in text]
+    scores = {delimiter: _score(text, delimiter, wanted, header_row) for delimiter in present}
+    best = max(scores, key=scores.__getitem__, default=_DELIMITERS[0])
+    if scores.get(best, (0, 0)) >= (1, 2):
+        return best  # under one that is not there a line is a single field
+    return max(_DELIMITERS, key=lambda delimiter: scores.get(delimiter) or _score(text, delimiter, wanted, header_row))
 
 
 def _score(text: str, delimiter: str, wanted: Wanted, header_row: int | None) -> tuple[int, int]:
