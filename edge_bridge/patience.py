@@ -12,7 +12,7 @@ from edge_bridge.domain.instant import Milliseconds
 from edge_bridge.ports import Clock
 
 Result = TypeVar("Result")
-AT_A_TIME: Milliseconds = 3  # of work between two pauses
+AT_A_TIME: Milliseconds = 10  # of work between two pauses
 _LONG = 10  # pauses; work with more of them has made so many objects that looking through them takes seconds
 
 

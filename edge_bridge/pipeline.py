@@ -7,7 +7,7 @@ transaction. Only then does anything count as accepted: answers are given, retai
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, defaultdict, deque
+from collections import deque
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -23,8 +23,9 @@ from edge_bridge.domain.instant import to_text
 from edge_bridge.domain.ledger import Ledger
 from edge_bridge.domain.plant import Plant
 from edge_bridge.domain.portions import finished
-from edge_bridge.domain.signal import Acknowledge, EcnNotice, FileRejected, Remark, Signal, Waive
+from edge_bridge.domain.signal import Acknowledge, Remark, Signal, Waive
 from edge_bridge.domain.state import CommandAnswer
+from edge_bridge.entrance import Entrance
 from edge_bridge.errors import ConfigError
 from edge_bridge.patience import Patience
 from edge_bridge.ports import Answer, Clock
@@ -32,13 +33,9 @@ from edge_bridge.recorder import Recorder, no_room
 from edge_bridge.store import Store
 
 MOST_TOGETHER = 500  # signals in one turn: bounds how long a turn keeps the loop from everything else
-MOST_WAITING = 5000  # signals; beyond it, whoever brings one waits: a stalled disk stops sampling and loses nothing
-MOST_NOTICES = 200  # ECN files of one source: what a first scan brings must not stand between a machine and its verdict
 MOST_ANSWERS = 1000  # command ids remembered
 PORTION = 2000  # events; of one signal that brings more, what is there is written while the rest is in the making
 DEFECT = "this is a defect in edge-bridge: see its log"
-
-_NOTICES = (EcnNotice, FileRejected)
 
 log = structlog.get_logger(__name__)
 
@@ -87,9 +84,7 @@ class Pipeline:
         source = source_urn(plant.site, plant.gateway, store.epoch)
         self._recorder = Recorder(store, clock, source, beat=beat, make_room=make_room)
         self._queue: deque[_Waiting] = deque()
-        self._room = _open()
-        self._notices: Counter[str] = Counter()  # ECN files that wait, by source: one must not wait for another's
-        self._notice_room: defaultdict[str, asyncio.Event] = defaultdict(_open)
+        self._entrance = Entrance(clock, store, self._scanning)
         self._wake = asyncio.Event()
         self._alarm = Alarm(clock, self._wake.set)
         self._reconfigured: tuple[Plant, asyncio.Future[None]] | None = None
@@ -113,10 +108,7 @@ class Pipeline:
 
     async def offer(self, signal: Signal) -> None:
         """Bring a signal; return when there is room for it."""
-        rooms = self._notice_room
-        room = rooms[signal.source] if isinstance(signal, _NOTICES) else self._room
-        while not room.is_set():
-            await room.wait()
+        await self._entrance.admit(signal)
         self.note(signal)
 
     def note(self, signal: Signal) -> None:
@@ -203,24 +195,17 @@ class Pipeline:
 
     def _push(self, waiting: _Waiting) -> None:
         self._queue.append(waiting)
-        if isinstance(waiting.signal, _NOTICES):
-            self._notices[waiting.signal.source] += 1
-        self._tell_room()
+        self._entrance.entered(waiting.signal)
         self._wake.set()
 
     def _after_taking(self) -> None:
-        signals = [waiting.signal for waiting in self._queue]
-        self._notices = Counter(signal.source for signal in signals if isinstance(signal, _NOTICES))
-        self._tell_room()
+        self._entrance.left(waiting.signal for waiting in self._queue)
         if self._queue:
             self._wake.set()
 
-    def _tell_room(self) -> None:
-        """Let in whoever waits, or make wait whoever comes."""
-        free = len(self._queue) < MOST_WAITING
-        few = ((room, self._notices[source] < MOST_NOTICES) for source, room in self._notice_room.items())
-        for room, has_room in ((self._room, True), *few):
-            (room.set if free and has_room else room.clear)()
+    def _scanning(self, source: str) -> bool:
+        known = self.ledger.books.state.source.get(source)
+        return known is None or known.scanned is None
 
     def _take(self, waiting: _Waiting) -> Answer:
         """Apply one signal at once."""
@@ -351,10 +336,3 @@ class Pipeline:
             self._on_commit(committed)
         except Exception:  # it is committed; the retained topics are made anew at the next connect
             log.error("a defect: what was committed could not be told", exc_info=True)
-
-
-def _open() -> asyncio.Event:
-    """Return a door that is open."""
-    room = asyncio.Event()
-    room.set()
-    return room

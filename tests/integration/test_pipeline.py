@@ -22,9 +22,10 @@ from edge_bridge.domain.plant import Machine, Party, Plant, Route, Source
 from edge_bridge.domain.reading import Evidence, Execution, Reading
 from edge_bridge.domain.signal import Acknowledge, EcnNotice, Remark, ScanDone, Signal
 from edge_bridge.domain.state import KINDS, State
+from edge_bridge.entrance import MOST_NOTICES, MOST_WAITING
 from edge_bridge.errors import ConfigError, StoreError
 from edge_bridge.patience import AT_A_TIME
-from edge_bridge.pipeline import MOST_ANSWERS, MOST_NOTICES, MOST_TOGETHER, MOST_WAITING, Committed, Pipeline
+from edge_bridge.pipeline import MOST_ANSWERS, MOST_TOGETHER, Committed, Pipeline
 from edge_bridge.progress import Progress
 from edge_bridge.store import Snapshot, Store, StoreFull
 from edge_bridge.testing import ManualClock
@@ -317,7 +318,7 @@ async def test_a_large_ecn_that_meets_a_full_disk_is_written_whole_later(tmp_pat
 
 async def test_a_large_ecn_is_written_while_it_is_taken_in(tmp_path: Path) -> None:
     """Its first obligations are in the hands of the thread that writes before the last ones are made, and in nobody else's."""
-    async with bench(tmp_path) as here:
+    async with bench(tmp_path, clock=BusyClock) as here:
         here.pipeline.note(large("ECN-1", here.clock))
         await until(lambda: here.pipeline._recorder.busy)
         assert here.pipeline._patience.busy

@@ -1,0 +1,99 @@
+"""Who may bring a signal now: what a first scan brings must not stand between a machine and its verdict."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from edge_bridge.domain.instant import SECOND, Milliseconds
+from edge_bridge.domain.signal import EcnNotice, FileRejected, Signal
+from edge_bridge.ports import Clock
+
+MOST_WAITING = 5000  # signals; beyond it, whoever brings one waits: a stalled disk stops sampling and loses nothing
+MOST_NOTICES = 200  # ECN files of one source that wait for the ledger
+MOST_UNSENT = 500  # events that wait for the broker: they are sent in order, so a verdict would stand behind them
+STUCK: Milliseconds = SECOND  # a position that did not move for so long: nobody is there whom a scan could wait for
+LOOK_AGAIN_S = 0.02
+
+_NOTICES = (EcnNotice, FileRejected)
+
+
+class Sends(Protocol):
+    """What is written and what is sent of it: the store."""
+
+    @property
+    def last_sequence(self) -> int:
+        """The sequence of the newest event."""
+
+    @property
+    def sent_upto(self) -> int:
+        """The sequence up to which every event was delivered or parked."""
+
+
+class Entrance:
+    """Lets signals in while there is room for them. scanning: whether a source is still in its first scan."""
+
+    def __init__(self, clock: Clock, outbox: Sends, scanning: Callable[[str], bool]) -> None:
+        self._clock = clock
+        self._outbox = outbox
+        self._scanning = scanning
+        self._waiting = 0
+        self._notices: Counter[str] = Counter()  # by source: one must not wait for another's
+        self._room = _open()
+        self._notice_room: defaultdict[str, asyncio.Event] = defaultdict(_open)
+        self._sent, self._moved = outbox.sent_upto, clock.now().boottime - STUCK
+
+    async def admit(self, signal: Signal) -> None:
+        """Return when there is room for it."""
+        if not isinstance(signal, _NOTICES):
+            await _set(self._room)
+            return
+        await _set(self._notice_room[signal.source])
+        while self._behind() and self._scanning(signal.source):
+            await self._clock.sleep(LOOK_AGAIN_S)
+            await _set(self._notice_room[signal.source])
+
+    def entered(self, signal: Signal) -> None:
+        """Take note of one that waits from now on."""
+        self._waiting += 1
+        if isinstance(signal, _NOTICES):
+            self._notices[signal.source] += 1
+        self._tell()
+
+    def left(self, waiting: Iterable[Signal]) -> None:
+        """Take note of those that still wait, after some were taken."""
+        signals = list(waiting)
+        self._waiting = len(signals)
+        self._notices = Counter(signal.source for signal in signals if isinstance(signal, _NOTICES))
+        self._tell()
+
+    def _tell(self) -> None:
+        """Let in whoever waits, or make wait whoever comes."""
+        free = self._waiting < MOST_WAITING
+        _allow(self._room, free)
+        for source in {*self._notice_room, *self._notices}:
+            _allow(self._notice_room[source], free and self._notices[source] < MOST_NOTICES)
+
+    def _behind(self) -> bool:
+        """Tell whether the broker takes events, and has many of them to take."""
+        sent, now = self._outbox.sent_upto, self._clock.now().boottime
+        if sent != self._sent:
+            self._sent, self._moved = sent, now
+        return self._outbox.last_sequence - sent > MOST_UNSENT and now - self._moved < STUCK
+
+
+def _open() -> asyncio.Event:
+    room = asyncio.Event()
+    room.set()
+    return room
+
+
+def _allow(room: asyncio.Event, free: bool) -> None:
+    (room.set if free else room.clear)()
+
+
+async def _set(room: asyncio.Event) -> None:
+    while not room.is_set():
+        await room.wait()
