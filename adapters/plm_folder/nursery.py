@@ -58,6 +58,10 @@ class Nursery:
 
     async def close(self) -> None:
         """End it; the parser processes that are left end with it."""
+        if self._listening is not None:  # first: a loop that still watches a closed socket takes the next one for it
+            listening, self._listening = self._listening, None
+            listening.cancel()
+            await asyncio.wait({listening})
         if self._control is not None:
             self._control.close()
             self._control = None
@@ -66,10 +70,6 @@ class Nursery:
             if process.returncode is None:
                 process.kill()
             await process.wait()
-        if self._listening is not None:
-            listening, self._listening = self._listening, None
-            listening.cancel()
-            await asyncio.wait({listening})
 
     async def _bring_up(self) -> Parser:
         async with self._starting:
