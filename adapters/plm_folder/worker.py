@@ -45,7 +45,21 @@ def main(entry: str, parent: int) -> int:
     """Fork a parser whenever the daemon asks for one, until it closes its end."""
     _end_with(parent)
     control = socket.socket(fileno=os.dup(0))
-    settings = json.loads(control.recv(_LONGEST))
+    try:
+        born = _born(control, entry)
+    except ConnectionError:
+        return 0  # the daemon is gone
+    if born is None:
+        return 0
+    parse, options, settings, handles = born
+    return _serve(parse, options, settings, *handles)
+
+
+def _born(control: socket.socket, entry: str) -> tuple[Parse, PlmFolderOptions, Header, list[int]] | None:
+    """Fork when asked to; return in each child what it needs, and None here when no more are wanted."""
+    if not (asked := control.recv(_LONGEST)):
+        return None
+    settings = json.loads(asked)
     module, _, name = entry.partition(":")
     parse: Parse = getattr(importlib.import_module(module), name)
     options = PlmFolderOptions.model_validate(settings["options"], context={"root": Path(settings["root"])})
@@ -58,7 +72,7 @@ def main(entry: str, parent: int) -> int:
     while True:
         message, handles, _flags, _address = socket.recv_fds(control, _LONGEST, 2)
         if not message:
-            return 0
+            return None
         # until its birth is told, nobody must hear of its end
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
         if (child := os.fork()) == 0:
@@ -71,7 +85,7 @@ def main(entry: str, parent: int) -> int:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
     control.close()
     _end_with(nursery)
-    return _serve(parse, options, settings, *handles)
+    return parse, options, settings, handles
 
 
 def _tell_ends(control: socket.socket) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import select
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -259,3 +262,35 @@ def test_no_process_outlives_a_killed_daemon() -> None:
     parent.stdout.close()
     assert children
     until_sync(lambda: not [pid for pid in {*pids, *children} if runs(pid)], what="the end of the parsers")
+
+
+@pytest.mark.parametrize("until", ["the start", "it is ready", "it has forked"])
+def test_the_process_that_forks_ends_without_a_word(until: str) -> None:
+    """The daemon may go at any moment, also by kill -9: that is no error of this process."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    command = [
+        sys.executable,
+        "-P",
+        "-B",
+        "-m",
+        "adapters.plm_folder.worker",
+        HostileFolderAdapter.reader,
+        str(os.getpid()),
+    ]
+    with ours, theirs:
+        process = subprocess.Popen(command, stdin=theirs, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        theirs.close()
+        settings = {"options": OPTIONS, "root": "", "memory": 100_000_000, "seconds": 5}
+        if until != "the start":
+            ours.send(json.dumps(settings).encode())
+            assert ours.recv(100) == b"ready"
+        if until == "it has forked":
+            requests, shared = socket.socketpair(), os.memfd_create("begun")
+            os.ftruncate(shared, 100)
+            socket.send_fds(ours, [b"fork"], [requests[0].fileno(), shared])
+            assert select.select([ours], [], [], 30)[0]  # its birth is told, and nobody reads that
+            for end in requests:
+                end.close()
+            os.close(shared)
+    _, said = process.communicate(timeout=30)
+    assert (process.returncode, said) == (0, b"")

@@ -124,7 +124,8 @@ def test_nobody_subscribes_yet(tmp_path: Path) -> None:
         until_sync(lambda: "platform" in here.site.status()["troubles"], what="health to say that nobody subscribes")
         here.site.released("ECN-1", "SH-1", "B")
         until_sync(lambda: here.site.status()["obligations"])
-        assert here.site.status()["buffer"]["unsent"] == here.site.status()["buffer"]["last"]
+        buffer = here.site.status()["buffer"]
+        assert buffer["unsent"] == buffer["last"]
         with Subscriber(broker.port, f"{PREFIX}/#") as platform:
             here.platform = platform
             here.process.stop()  # a probe is made every 30 s; a restart need not be waited for
