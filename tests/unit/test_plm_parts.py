@@ -201,31 +201,8 @@ def test_a_file_settles_only_while_it_stays_the_same() -> None:
     assert settling.names == ()
 
 
-def test_every_reason_is_told_in_both_languages() -> None:
-    """Each kind says what is wrong and what to do, and those that waiting cannot mend exist."""
-    facts = (
-        "encoding",
-        "character",
-        "field",
-        "column",
-        "found",
-        "key",
-        "detail",
-        "count",
-        "expected",
-        "number",
-        "value",
-        "values",
-        "path",
-        "root",
-        "sheet",
-        "timeout",
-        "reason",
-    )
-    for kind in Unreadable.kinds():
-        refusal = Unreadable(kind, "line 1", **dict.fromkeys((*facts, "other", "place", "limit"), "x"))
-        assert refusal.what
-        assert refusal.hint
+def test_what_waiting_cannot_mend_is_a_reason_there_is() -> None:
+    """A kind that was renamed would be waited for in vain; what each says is in test_cards_sentences."""
     assert set(Unreadable.kinds()) >= NEVER_BETTER
 
 
