@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Iterator
 from datetime import datetime
 from time import perf_counter
 
 import pytest
 import xlsxwriter
+import xlwt
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from python_calamine import CalamineWorkbook
@@ -22,6 +24,7 @@ from adapters.plm_folder.options import LARGEST_FILE, PlmFolderOptions
 from adapters.plm_folder.reading import read_file
 from adapters.plm_folder.unreadable import Unreadable
 from edge_bridge.options import read_options
+from tests.plm_hostile import old_book, record
 from tests.plm_workbooks import old_as_shown
 from tests.plm_workbooks import xls as old_workbook
 
@@ -201,6 +204,32 @@ def test_workbooks_are_read_as_another_reader_reads_them(rows: list[list[object]
     assert ours == theirs
 
 
+LONG_TEXTS = st.one_of(
+    VALUES,
+    st.text(st.characters(min_codepoint=32, max_codepoint=0xFFFF, exclude_categories=["Cs"]), min_size=1).map(
+        lambda text: (text * 5000)[:30_000]
+    ),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(rows=st.lists(st.lists(st.none() | LONG_TEXTS, max_size=5), max_size=6))
+def test_old_workbooks_are_read_as_another_reader_reads_them(rows: list[list[object]]) -> None:
+    """Our XLS reader and calamine agree on every text, number and truth value; texts go on over many records."""
+    book = xlwt.Workbook()
+    page = book.add_sheet("S")
+    for row, cells in enumerate(rows):
+        for column, value in enumerate(cells):
+            if value is not None and not isinstance(value, datetime):
+                page.write(row, column, value)
+    target = io.BytesIO()
+    book.save(target)
+    (sheet,) = xls.read_workbook(target.getvalue())
+    ours = {(row, column): cell.text for row, cells in sheet.rows.items() for column, cell in cells.items()}
+    with CalamineWorkbook.from_filelike(io.BytesIO(target.getvalue())) as other:
+        assert ours == dict(_as_text(other.get_sheet_by_index(0).to_python(skip_empty_area=False)))
+
+
 def _as_text(rows: list[list[object]]) -> Iterator[tuple[tuple[int, int], str]]:
     for row, cells in enumerate(rows):
         for column, value in enumerate(cells):
@@ -221,3 +250,28 @@ def test_an_old_workbook_shows_what_a_reader_of_values_drops() -> None:
     assert sheet.rows[1][4].text == "01"
     assert sheet.rows[1][5].text == "1.10"
     assert sheet.merged == [(1, 0, 2, 0)]
+
+
+def test_a_workbook_from_before_unicode() -> None:
+    """Excel 5 and 95: texts in the code page of the workbook, here that of China; a formula's text stands behind it."""
+    begin = record(0x809, struct.pack("<HH", 0x500, 5))
+
+    def label(row: int, column: int, text: str) -> bytes:
+        written = text.encode("gbk")
+        return record(0x204, struct.pack("<HHHH", row, column, 0, len(written)) + written)
+
+    formula = record(0x06, struct.pack("<HHHBxxxxxHxxxxxx", 1, 2, 0, 0, 0xFFFF))
+    truth = record(0x205, struct.pack("<HHHBB", 1, 3, 0, 1, 0))
+    cells = label(0, 0, "变更单号") + label(0, 1, "状态") + label(1, 0, "变更-1") + label(1, 1, "已发布")
+    cells += formula + record(0x207, struct.pack("<H", 5) + "版本B".encode("gbk")) + truth
+    name = "表".encode("gbk")
+    head = begin + record(0x42, struct.pack("<H", 936))
+    start = len(head) + 4 + 7 + len(name) + 4
+    head += record(0x85, struct.pack("<IBBB", start, 1, 0, len(name)) + name) + record(0x0A)
+    (sheet,) = xls.read_workbook(old_book(head + begin + cells + record(0x0A)))
+    assert (sheet.name, sheet.hidden) == ("表", True)
+    assert [cell.text for cell in sheet.rows[0].values()] == ["变更单号", "状态"]
+    assert [cell.text for cell in sheet.rows[1].values()] == ["变更-1", "已发布", "版本B", "TRUE"]
+    damaged = old_book(head + begin + label(0, 0, "变").replace("变".encode("gbk"), b"\xff\xff") + record(0x0A))
+    with pytest.raises(Unreadable, match="code page"):
+        xls.read_workbook(damaged)
