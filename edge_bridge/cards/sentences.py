@@ -1,6 +1,7 @@
 """Reasons in the reader's language: what adapters and the domain say in English, found by its sentence in a catalogue.
 
 `reasons.LANGUAGE.yaml`, here and in each adapter's folder: English sentence with {placeholders} → the same in that language.
+`settings.LANGUAGE.yaml`, in the same places: what is wrong with the configuration.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from edge_bridge.cards.places import is_place, place
 from edge_bridge.errors import ConfigError
 
 ADAPTERS = "edge_bridge.adapters"  # their entry points; `plugins` loads what they name, here only their folder matters
+REASONS, SETTINGS = "reasons", "settings"
 LONGEST = 4000  # characters; nothing longer is a reason
 _DEEPEST = 6  # parts within parts
 _MARKS = {"zh-CN": ("；", "：")}  # between reasons, and between a place or thing and what is said of it
@@ -71,10 +73,14 @@ class Catalogue:
 
 
 @cache
-def catalogue(language: str) -> Catalogue:
-    """Return what is known in a language: the core's sentences and those of every installed adapter."""
+def catalogue(language: str, of: str = REASONS) -> Catalogue:
+    """Return what is known in a language: the core's sentences and those of every installed adapter.
+
+    of: settings: also what is wrong with the configuration, which nobody else has to search.
+    """
     sentences: dict[str, str] = {}
-    for file in _files(language):
+    files = [file for name in dict.fromkeys((REASONS, of)) for file in _files(language, name)]
+    for file in files:
         try:
             sentences |= read(file)
         except ConfigError as error:  # an adapter from elsewhere: its reasons stay English, everything else goes on
@@ -98,9 +104,9 @@ def read(file: Path) -> dict[str, str]:
     return {str(sentence): str(other) for sentence, other in section.items()}
 
 
-def _files(language: str) -> Iterator[Path]:
+def _files(language: str, of: str = REASONS) -> Iterator[Path]:
     """Yield the catalogues. No adapter is loaded for it: that takes its protocol's library, and a second."""
-    name = f"reasons.{language}.yaml"
+    name = f"{of}.{language}.yaml"
     packages = sorted({point.module.rpartition(".")[0] for point in entry_points(group=ADAPTERS)})
     folders = [Path(place) for package in packages if package for place in _places(package)]
     for folder in (Path(__file__).parent, *folders):

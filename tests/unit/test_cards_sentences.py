@@ -6,7 +6,7 @@ import ast
 import re
 import string
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from itertools import product
 from pathlib import Path
 
@@ -53,15 +53,15 @@ def texts(node: ast.expr | None, known: dict[str, list[ast.expr]], depth: int = 
             yield from texts(default, known, depth)
 
 
-def said_in(file: Path) -> Iterator[str]:
-    """Yield what the errors of a module say, what and hint."""
+def said_in(file: Path, errors: Set[str] = frozenset(ERRORS)) -> Iterator[str]:
+    """Yield what these errors of a module say, what and hint."""
     tree = ast.parse(file.read_text(encoding="utf-8"))
     known: dict[str, list[ast.expr]] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             known.setdefault(node.targets[0].id, []).append(node.value)
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and (name := getattr(node.func, "id", "")) in ERRORS:
+        if isinstance(node, ast.Call) and (name := getattr(node.func, "id", "")) in errors:
             what, hint = (list(texts(argument, known)) for argument in (*node.args, None)[:2])
             yield from (
                 f"http://7 {one}" if name == "NotMtConnect" and one else one for one in what
