@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,10 +18,18 @@ from tests.unit.test_config import FILES, write
 
 ROOT = Path(__file__).parents[2] / "edge_bridge"
 PLM = ROOT.parent / "adapters" / "plm_folder"
-CATALOGUES = [folder / "settings.zh-CN.yaml" for folder in (ROOT / "cards", PLM)]
+ADAPTERS = [PLM.parent / name for name in sentences.ADAPTERS]
+CATALOGUES = [folder / "settings.zh-CN.yaml" for folder in (ROOT / "cards", *ADAPTERS)]
 CORE = [file for name in ("config", "options", "strict_yaml") for file in sorted((ROOT / name).glob("*.py"))]
 CORE += [ROOT / "plugins.py", ROOT / "cards" / "__init__.py"]
 CORE += [PLM / name for name in ("adapter.py", "options.py", "layout_options.py", "presets.py", "formats/xml_path.py")]
+CORE += [
+    file
+    for folder in ADAPTERS
+    if folder != PLM
+    for file in sorted(folder.rglob("*.py"))
+    if file.name != "structures.py"
+]
 CHINESE = catalogue("zh-CN", SETTINGS)
 QUOTED = re.compile(r"`[^`]*`|'[^']*'|\S*[/\\:.=@_-]\S*|\([^)]*\)|（[^）]*）|(?:可用|安装|可选值|现有|列出)[：\s][^→]*")
 """What stays as it is in any language: keys, values, paths, and what is listed behind."""
@@ -60,6 +70,26 @@ def test_catalogues_are_sound(file: Path) -> None:
     """Every sentence keeps its values, and is found."""
     sentences.test_catalogues_are_sound(file)
     assert file.resolve() in {found.resolve() for found in _files("zh-CN", SETTINGS)}
+
+
+def refusals(file: Path) -> Iterator[str]:
+    """Yield what an adapter's own `refuse(key, what, hint)` says in a file."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "refuse":
+            for argument in node.args[1:]:
+                yield from sentences.texts(argument, {})
+
+
+REFUSED = sorted(
+    {text for name in ("options.py", "identification.py") for text in refusals(PLM.parent / "opcua" / name)}
+)
+
+
+@pytest.mark.parametrize("text", REFUSED)
+def test_every_refusal_of_a_connection_is_told_in_chinese(text: str) -> None:
+    """Security and users of OPC UA."""
+    assert len(REFUSED) > 15
+    assert sentences.CHINESE.search(CHINESE.told(text))
 
 
 BROKEN: dict[str, tuple[str, str, str]] = {
