@@ -222,8 +222,10 @@ def _gap(draft: EcnDraft, item: Item, machines: list[str], found: list[Demand], 
     if item.program:
         return ""
     for rule in rules:
+        if len(rule.route.program) < 2:
+            continue
         unnamed = [template for template in rule.route.program if fill(template, draft, item) is None]
-        if unnamed and len(unnamed) < len(rule.route.program):
+        if 0 < len(unnamed) < len(rule.route.program):
             return f"the ECN does not say what the route's {unnamed[0]} needs"
     return ""
 
