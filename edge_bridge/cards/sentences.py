@@ -40,6 +40,7 @@ class Catalogue:
         pairs = [(_pieces(one), _pieces(other)) for one, other in sentences.items()]
         self._whole = {one[0][0]: other[0][0] for one, other in pairs if len(one) == 1 and one[0][1] is None}
         templates = [pair for pair in pairs if any(name for _, name in pair[0])]
+        self._with_parts = [one for one, _ in templates if any("; " in literal for literal, _ in one)]
         # the sentence with the most words of its own says best what is meant
         self._templates = sorted(templates, key=lambda pair: -sum(len(literal) for literal, _ in pair[0]))
 
@@ -63,6 +64,13 @@ class Catalogue:
 
     def _in_parts(self, text: str, depth: int) -> str:
         """Return a text that is no sentence of ours, with those of its parts told that are; else as it is."""
+        at = text.find(": ") if "; " in text else -1
+        for _ in range(_DEEPEST):  # `file: line 1: …; …` where the rest is one sentence
+            if at < 0:
+                break
+            if any(_values(pieces, text[at + 2 :]) is not None for pieces in self._with_parts):
+                return f"{self._told(text[:at], depth + 1)}{self._colon}{self._told(text[at + 2 :], depth + 1)}"
+            at = text.find(": ", at + 2)
         parts = text.split("; ")
         if len(parts) > 1 and (told := [self._told(part, depth + 1) for part in parts]) != parts:
             return self._then.join(told)

@@ -14,7 +14,7 @@ from typing import Protocol, cast
 
 from edge_bridge import __version__
 from edge_bridge.cli.parser import Parser
-from edge_bridge.errors import ConfigError, ConfigErrors, EdgeBridgeError
+from edge_bridge.errors import ConfigErrors, EdgeBridgeError
 
 # One module per command (`-` is `_` in its name); it has NAME, HELP, arguments(parser) and run(args). Imported only when
 # it is the one asked for.
@@ -80,7 +80,7 @@ def _failed(error: EdgeBridgeError, args: argparse.Namespace | None, *, debug: b
     if debug:
         traceback.print_exc()
     said = ""
-    if isinstance(error, ConfigError) and args is not None:
+    if args is not None:
         problems = importlib.import_module(f"{__name__}.problems")  # no other command needs what it takes
         said = problems.shown(error, problems.language_for(args))
     _say(error, said, as_json=as_json)

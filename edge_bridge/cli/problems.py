@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, told in the language of whoever mends it; JSON and the log keep the English sentence."""
+"""What is wrong, with a configuration or else, told in the language of whoever mends it; JSON and the log keep the English."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 
 from edge_bridge import config
 from edge_bridge.cards.sentences import SETTINGS, catalogue
-from edge_bridge.errors import ConfigError, ConfigErrors
+from edge_bridge.errors import ConfigError, ConfigErrors, EdgeBridgeError
 
 _LANGUAGE = re.compile(rb"^language:[ \t]*['\"]?(zh-CN|en)\b", re.MULTILINE)
 _LOOKED_AT = 1 << 20  # bytes
@@ -25,11 +25,12 @@ def language_for(args: argparse.Namespace) -> str:
     return found[1].decode() if found else "en"
 
 
-def shown(problem: ConfigError, language: str) -> str:
-    """Return a problem, or several, one a line, as `file:line:column: what → hint`."""
+def shown(problem: EdgeBridgeError, language: str) -> str:
+    """Return a problem, or several, one a line, as `file:line:column: what → hint`; what nobody knows stays as it is."""
     if language == "en":
         return str(problem)
     if isinstance(problem, ConfigErrors):
         return "\n".join(shown(one, language) for one in problem.problems)
     known = catalogue(language, SETTINGS)
-    return str(ConfigError(known.told(problem.what), known.told(problem.hint), where=problem.where))
+    where = problem.where if isinstance(problem, ConfigError) else ""
+    return str(ConfigError(known.told(problem.what), known.told(problem.hint), where=where))

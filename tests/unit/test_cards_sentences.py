@@ -120,6 +120,8 @@ def test_the_parts_of_a_reason() -> None:
          "bad.csv：第 2 行：文件为空 → 请重新导出；文件可能不完整"),
         ("mqtt://b:1883: nothing listens there → is the broker running, and is the port right?",
          "mqtt://b:1883：没有服务在监听 → 消息服务器是否运行？端口是否正确？"),
+        ("p.txt: line 1: the column `number` is missing; found: A, B → remove or rename one of them",
+         "p.txt：第 1 行：缺少列 `number`；文件中的列：A, B → 请删除或重命名其中一列"),
         ("serial 100 – …, lot L7", "序列号 100 – …，批次 L7"),
         ("serial … – 200", "序列号 … – 200"),
         ("lot L7", "批次 L7"),

@@ -72,6 +72,24 @@ def test_catalogues_are_sound(file: Path) -> None:
     assert file.resolve() in {found.resolve() for found in _files("zh-CN", SETTINGS)}
 
 
+STORE = [ROOT / "store" / f"{name}.py" for name in ("faults", "lock", "opening", "queries", "schema")]
+TOLD = sorted(
+    {
+        text
+        for file in (*STORE, ROOT / "control.py", ROOT / "cli" / "desk.py", ROOT / "cli" / "simulate.py")
+        for text in sentences.said_in(file, {"StoreError", "ControlError", "EdgeBridgeError"})
+        if not re.match("rows of kind|use: ", text)  # a programmer's mistake
+    }
+)
+
+
+@pytest.mark.parametrize("text", TOLD)
+def test_what_a_command_cannot_do_is_told_in_chinese(text: str) -> None:
+    """No database, no daemon, no right to read: what a technician meets before anything works."""
+    assert len(TOLD) > 20
+    assert sentences.CHINESE.search(CHINESE.told(text))
+
+
 def refusals(file: Path) -> Iterator[str]:
     """Yield what an adapter's own `refuse(key, what, hint)` says in a file."""
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
@@ -176,6 +194,12 @@ def test_a_file_in_the_wrong_place(name: str, folder: Path, capsys: pytest.Captu
     assert main(["--config", str(folder), "check"]) == (0 if name.endswith(".yml") else 78)
     first = capsys.readouterr().out.split("\n机床")[0]
     only_chinese(first)
+
+
+def test_a_command_without_a_database(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In the site's language, as everything else."""
+    assert main(["--config", str(folder), "explain", "lathe-07"]) == 1
+    only_chinese(capsys.readouterr().err.replace("edge-bridge: ", ""))
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
