@@ -18,13 +18,14 @@ from python_calamine import CalamineWorkbook
 from adapters.plm_folder.formats import xls, xlsx
 from adapters.plm_folder.formats.number_format import is_date
 from adapters.plm_folder.formats.sheets import letters
+from adapters.plm_folder.formats.table import LONGEST_VALUE
 from adapters.plm_folder.formats.xml_path import parse_path
 from adapters.plm_folder.formats.xml_tree import MOST_ELEMENTS, Node, parse
 from adapters.plm_folder.options import LARGEST_FILE, PlmFolderOptions
 from adapters.plm_folder.reading import read_file
 from adapters.plm_folder.unreadable import Unreadable
 from edge_bridge.options import read_options
-from tests.plm_hostile import old_book, record
+from tests.plm_hostile import book, old_book, record
 from tests.plm_workbooks import old_as_shown
 from tests.plm_workbooks import xls as old_workbook
 
@@ -275,3 +276,18 @@ def test_a_workbook_from_before_unicode() -> None:
     damaged = old_book(head + begin + label(0, 0, "变").replace("变".encode("gbk"), b"\xff\xff") + record(0x0A))
     with pytest.raises(Unreadable, match="code page"):
         xls.read_workbook(damaged)
+
+
+def test_a_long_text_of_a_formula_costs_only_its_own_cell() -> None:
+    """It goes on in the next record: too long for any value, and no reason to refuse a file that asks nothing of it."""
+    begin, end = record(0x809, struct.pack("<HH", 0x600, 5)), record(0x0A)
+    formula = record(0x06, struct.pack("<HHHBxxxxxHxxxxxx", 0, 1, 0, 0, 0xFFFF))
+    label = record(0x204, struct.pack("<HHHHB", 0, 0, 0, 2, 0) + b"ok")
+    long = record(0x207, struct.pack("<HB", 9000, 0) + b"x" * 8221) + record(0x3C, b"\0" + b"x" * 779)
+    (sheet,) = xls.read_workbook(old_book(book(begin + label + formula + long + end)))
+    assert sheet.rows[0][0].text == "ok"
+    assert len(sheet.rows[0][1].text) > LONGEST_VALUE
+    with pytest.raises(Unreadable):
+        xls.read_workbook(
+            old_book(book(begin + label + formula + record(0x207, struct.pack("<HB", 9000, 0) + b"x") + end))
+        )

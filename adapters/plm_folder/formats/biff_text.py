@@ -6,6 +6,7 @@ import struct
 from collections.abc import Sequence
 
 _WIDE, _EXTENDED, _RICH = 1, 4, 8  # flags of a string
+FULL = 8224  # bytes, the most that a record holds
 CODE_PAGES = {367: "ascii", 1200: "utf-16-le", 10000: "mac_roman", 32768: "mac_roman", 32769: "cp1252"}
 """Code pages by number, where Python's name is not simply cp and the number."""
 
@@ -23,7 +24,8 @@ def encoding(code_page: int) -> str:
 def text(body: bytes, at: int, old: str = "", *, short: bool = False) -> str:
     """Return the text that stands in a record. old: its encoding before Excel 97. short: its length is one byte.
 
-    Raises ValueError when it is cut off.
+    Of one that goes on in the next record only the beginning, which is longer than any value may be. Raises ValueError when
+    it is cut off.
     """
     lengths = struct.Struct("<B" if short else "<H")
     try:
@@ -36,7 +38,9 @@ def text(body: bytes, at: int, old: str = "", *, short: bool = False) -> str:
         raise ValueError("the workbook is cut off") from error
     at += 1 + (2 if flags & _RICH else 0) + (4 if flags & _EXTENDED else 0)
     width = 2 if flags & _WIDE else 1
-    return _decoded(_sound(body[at : at + count * width], count * width), wide=bool(flags & _WIDE))
+    there = len(body) - at
+    size = there // width * width if len(body) == FULL and there < count * width else count * width
+    return _decoded(_sound(body[at : at + size], size), wide=bool(flags & _WIDE))
 
 
 def shared(records: Sequence[bytes]) -> list[str]:
