@@ -67,10 +67,14 @@ def parsers(here: Plant) -> set[int]:
 
 def running(pids: set[int]) -> set[int]:
     """Return those that still run; what has ended and nobody has looked at yet does not."""
-    stats = {pid: Path(f"/proc/{pid}/stat") for pid in pids}
-    return {
-        pid for pid, stat in stats.items() if stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
-    }
+
+    def runs(pid: int) -> bool:
+        try:
+            return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        except OSError:
+            return False  # it ended, perhaps between opening and reading
+
+    return {pid for pid in pids if runs(pid)}
 
 
 def sequence(here: Plant, name: str, **facts: str) -> str:
