@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
-from importlib.metadata import EntryPoint, entry_points, packages_distributions
+from importlib.metadata import EntryPoint, distributions, entry_points
 from typing import cast, get_args
 
 from edge_bridge.errors import ConfigError
@@ -46,7 +46,7 @@ def find() -> Plugins:
     """Return what is installed. Raises ConfigError when two packages claim one adapter, or the package `adapters`."""
     owners: dict[str, set[str]] = {}
     points: dict[str, EntryPoint] = {}
-    packages = {_same(name): name for name in packages_distributions().get(_SHARED_PACKAGE, ())}
+    packages = {_same(name): name for name in _owners()}
     for point in entry_points(group=GROUP):
         owners.setdefault(point.name, set()).add(_package(point))
         points[point.name] = point
@@ -63,6 +63,18 @@ def find() -> Plugins:
             both = " and ".join(sorted(claimed))
             raise ConfigError(f"two packages bring an adapter `{name}`: {both}", "uninstall one of them")
     return Plugins(points)
+
+
+def _owners() -> Iterator[str]:
+    """Yield the packages that brought a top-level package `adapters`: by their lists as they stand, unparsed.
+
+    `packages_distributions` would parse every file of every package, at each start, to say the same.
+    """
+    for package in distributions():
+        named = package.read_text("top_level.txt")
+        listed = "" if named else package.read_text("RECORD") or ""
+        if _SHARED_PACKAGE in (named or "").split() or f"\n{_SHARED_PACKAGE}/" in f"\n{listed}":
+            yield str(package.metadata["Name"])
 
 
 def _loaded(point: EntryPoint) -> AdapterFactory:

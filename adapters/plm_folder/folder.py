@@ -37,6 +37,11 @@ class Signature(NamedTuple):
         """What the core keeps with a file, so that a restart need not read it again."""
         return f"{self.size:x}.{self.modified_ns:x}.{self.changed_ns:x}"
 
+    @classmethod
+    def of(cls, mark: str) -> Signature | None:
+        """Return what a mark says, None when there is none."""
+        return cls(*(int(number, 16) for number in mark.split("."))) if mark else None
+
 
 class Held(NamedTuple):
     """A file's bytes, read once. `signature` is None when it changed while it was read."""

@@ -57,12 +57,16 @@ class Halves:
         """When the next half has waited too long, None when none waits."""
         return min((half.due for half in self._waiting.values()), default=None)
 
-    def take(self, notice: EcnNotice) -> list[EcnNotice]:
-        """Take a file in, and return what is complete: what the file states wholly, and what it completes."""
+    def take(self, notice: EcnNotice, age: Milliseconds = 0) -> list[EcnNotice]:
+        """Take a file in, and return what is complete: what the file states wholly, and what it completes.
+
+        age: how long it lay there before it was read, which is as good as waited.
+        """
+        due = notice.at.boottime + self._timeout - max(0, age)
         whole: list[EcnDraft] = []
         complete: dict[tuple[str, str], list[tuple[_Half, _Half]]] = {}
         for draft in notice.ecns:
-            pair = self._pair(draft, notice) if _is_header(draft) or _is_items(draft) else None
+            pair = self._pair(draft, notice, due) if _is_header(draft) or _is_items(draft) else None
             if pair is not None:
                 complete.setdefault((pair[0].file, pair[1].file), []).append(pair)
             elif (draft.number, _is_header(draft)) not in self._waiting:
@@ -93,10 +97,10 @@ class Halves:
             reports.append(self._orphans(half, drafts))
         return reports
 
-    def _pair(self, draft: EcnDraft, notice: EcnNotice) -> tuple[_Half, _Half] | None:
+    def _pair(self, draft: EcnDraft, notice: EcnNotice, due: Milliseconds) -> tuple[_Half, _Half] | None:
         """Note a half, and return both when the other one is there; else it waits, unless it demands nothing."""
         header = _is_header(draft)
-        half = _Half(draft, notice.file, notice.sha256, notice.at.boottime + self._timeout)
+        half = _Half(draft, notice.file, notice.sha256, due)
         mine, others = (self._headers, self._items) if header else (self._items, self._headers)
         mine.pop(draft.number, None)
         mine[draft.number] = half

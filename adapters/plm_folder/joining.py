@@ -11,14 +11,15 @@ from typing import Any
 import structlog
 
 from adapters.plm_folder.disk import Disk
-from adapters.plm_folder.folder import Held
+from adapters.plm_folder.folder import Held, Signature
 from adapters.plm_folder.halves import Halves, Orphans
 from adapters.plm_folder.intake import Intake, sha256
-from edge_bridge.domain.instant import SECOND, Stamp
+from edge_bridge.domain.instant import SECOND, Milliseconds, Stamp
 from edge_bridge.domain.signal import EcnNotice, FileRejected, ScanDone
 from edge_bridge.ports import Clock
 
 PlmReport = EcnNotice | FileRejected | ScanDone
+NANOSECONDS = 1_000_000  # in a millisecond
 Refuse = Callable[[Orphans, Stamp], Awaitable[FileRejected]]
 
 log = structlog.get_logger(__name__)
@@ -63,6 +64,7 @@ class Joining:
     ) -> None:
         self._reports, self._halves, self._clock, self._refuse = reports, halves, clock, refuse
         self._adapter, self._first_time = adapter, first_time
+        self._scanning = True  # what lay there at connect is still being read: the other half may be among it
         self._ready: deque[PlmReport] = deque()
         self._overdue: deque[tuple[EcnNotice | Orphans | ScanDone, Stamp]] = deque()
         self._next: asyncio.Future[PlmReport] | None = None
@@ -97,7 +99,8 @@ class Joining:
             done, self._next = self._next, None
             self._take(done.result())
         now = self._clock.now()
-        self._overdue.extend((one, now) for one in self._halves.overdue(now))
+        if not self._scanning:
+            self._overdue.extend((one, now) for one in self._halves.overdue(now))
 
     async def _tell(self) -> None:
         """Hand on what has waited too long, one by one: to keep a copy takes a moment in which this may be cancelled."""
@@ -109,7 +112,7 @@ class Joining:
         return await anext(self._reports)
 
     async def _until_due(self) -> None:
-        due = self._halves.next_due
+        due = None if self._scanning else self._halves.next_due
         while due is None:
             await self._clock.sleep(3600)
         while (left := due - self._clock.now().boottime) > 0:
@@ -119,19 +122,28 @@ class Joining:
         match report:
             case EcnNotice():
                 before = set(self._halves.waiting)
-                self._ready.extend(self._halves.take(report))
+                self._ready.extend(self._halves.take(report, _age(report) if self._scanning else 0))
                 for number, file, header in set(self._halves.waiting) - before:
                     missing = "items" if header else "ECN"
                     log.info(
                         "waiting for the other half", adapter=self._adapter, ecn=number, file=file, missing=missing
                     )
             case ScanDone():
+                self._scanning = False
                 if self._first_time:
                     # what lay there before anybody watched has no other half: it belongs to the first scan. After a
-                    # restart it may have come a moment ago, and has its time
+                    # restart it may have come a moment ago, and has what is left of its time
                     alone = self._halves.overdue(report.at, all_of_them=True)
                     self._overdue.extend((one, report.at) for one in (*alone, report))
                 else:
                     self._ready.append(report)
             case _:
                 self._ready.append(report)
+
+
+def _age(report: EcnNotice) -> Milliseconds:
+    """Return how long a file has lain there as it is, as far as its times say; nothing for one that has not settled."""
+    signature = Signature.of(report.mark)
+    if signature is None:
+        return 0
+    return report.at.utc - max(signature.modified_ns, signature.changed_ns) // NANOSECONDS

@@ -1,6 +1,7 @@
 """Reasons in the reader's language: what adapters and the domain say in English, found by its sentence in a catalogue.
 
 `reasons.LANGUAGE.yaml`, here and in each adapter's folder: English sentence with {placeholders} → the same in that language.
+`settings.LANGUAGE.yaml`, in the same places: what is wrong with the configuration.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from edge_bridge.cards.places import is_place, place
 from edge_bridge.errors import ConfigError
 
 ADAPTERS = "edge_bridge.adapters"  # their entry points; `plugins` loads what they name, here only their folder matters
+REASONS, SETTINGS = "reasons", "settings"
 LONGEST = 4000  # characters; nothing longer is a reason
 _DEEPEST = 6  # parts within parts
 _MARKS = {"zh-CN": ("；", "：")}  # between reasons, and between a place or thing and what is said of it
@@ -38,6 +40,7 @@ class Catalogue:
         pairs = [(_pieces(one), _pieces(other)) for one, other in sentences.items()]
         self._whole = {one[0][0]: other[0][0] for one, other in pairs if len(one) == 1 and one[0][1] is None}
         templates = [pair for pair in pairs if any(name for _, name in pair[0])]
+        self._with_parts = [one for one, _ in templates if any("; " in literal for literal, _ in one)]
         # the sentence with the most words of its own says best what is meant
         self._templates = sorted(templates, key=lambda pair: -sum(len(literal) for literal, _ in pair[0]))
 
@@ -61,6 +64,13 @@ class Catalogue:
 
     def _in_parts(self, text: str, depth: int) -> str:
         """Return a text that is no sentence of ours, with those of its parts told that are; else as it is."""
+        at = text.find(": ") if "; " in text else -1
+        for _ in range(_DEEPEST):  # `file: line 1: …; …` where the rest is one sentence
+            if at < 0:
+                break
+            if any(_values(pieces, text[at + 2 :]) is not None for pieces in self._with_parts):
+                return f"{self._told(text[:at], depth + 1)}{self._colon}{self._told(text[at + 2 :], depth + 1)}"
+            at = text.find(": ", at + 2)
         parts = text.split("; ")
         if len(parts) > 1 and (told := [self._told(part, depth + 1) for part in parts]) != parts:
             return self._then.join(told)
@@ -71,10 +81,14 @@ class Catalogue:
 
 
 @cache
-def catalogue(language: str) -> Catalogue:
-    """Return what is known in a language: the core's sentences and those of every installed adapter."""
+def catalogue(language: str, of: str = REASONS) -> Catalogue:
+    """Return what is known in a language: the core's sentences and those of every installed adapter.
+
+    of: settings: also what is wrong with the configuration, which nobody else has to search.
+    """
     sentences: dict[str, str] = {}
-    for file in _files(language):
+    files = [file for name in dict.fromkeys((REASONS, of)) for file in _files(language, name)]
+    for file in files:
         try:
             sentences |= read(file)
         except ConfigError as error:  # an adapter from elsewhere: its reasons stay English, everything else goes on
@@ -98,9 +112,9 @@ def read(file: Path) -> dict[str, str]:
     return {str(sentence): str(other) for sentence, other in section.items()}
 
 
-def _files(language: str) -> Iterator[Path]:
+def _files(language: str, of: str = REASONS) -> Iterator[Path]:
     """Yield the catalogues. No adapter is loaded for it: that takes its protocol's library, and a second."""
-    name = f"reasons.{language}.yaml"
+    name = f"{of}.{language}.yaml"
     packages = sorted({point.module.rpartition(".")[0] for point in entry_points(group=ADAPTERS)})
     folders = [Path(place) for package in packages if package for place in _places(package)]
     for folder in (Path(__file__).parent, *folders):

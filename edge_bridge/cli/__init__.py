@@ -54,13 +54,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 fine, 1 found something, 2 wrong usage, 78 bad configuration."""
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words
+    args: argparse.Namespace | None = None
     try:
         args = _parsed(words)
         code: int = args.run(args)
         sys.stdout.flush()  # a reader that went away is noticed here, not while the interpreter ends
         return code
     except EdgeBridgeError as error:
-        return _failed(error, debug=debug, as_json="--json" in words)
+        return _failed(error, args, debug=debug, as_json="--json" in words)
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
@@ -74,21 +75,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         return BUG
 
 
-def _failed(error: EdgeBridgeError, *, debug: bool, as_json: bool) -> int:
+def _failed(error: EdgeBridgeError, args: argparse.Namespace | None, *, debug: bool, as_json: bool) -> int:
     """Say what went wrong, and return the exit code."""
     if debug:
         traceback.print_exc()
-    _say(error, as_json=as_json)
+    said = ""
+    if args is not None:
+        problems = importlib.import_module(f"{__name__}.problems")  # no other command needs what it takes
+        said = problems.shown(error, problems.language_for(args))
+    _say(error, said, as_json=as_json)
     return error.exit_code
 
 
-def _say(error: EdgeBridgeError, *, as_json: bool) -> None:
-    """Tell a person and, where JSON was asked for, the program that reads it."""
+def _say(error: EdgeBridgeError, said: str = "", *, as_json: bool) -> None:
+    """Tell a person and, where JSON was asked for, the program that reads it. said: the same in the person's language."""
     if as_json:
         problems = error.problems if isinstance(error, ConfigErrors) else (error,)
         told = [{"what": one.what, "fix": one.hint, "where": getattr(one, "where", "")} for one in problems]
         print(json.dumps({"ok": False, "error": str(error), "problems": told}, ensure_ascii=False, indent=2))
-    for line in str(error).splitlines():
+    for line in (said or str(error)).splitlines():
         print(f"edge-bridge: {line}", file=sys.stderr)
 
 

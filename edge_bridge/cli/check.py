@@ -9,6 +9,7 @@ from edge_bridge import config
 from edge_bridge.cli import output
 from edge_bridge.cli.check_probe import probe_all
 from edge_bridge.cli.desk import Desk
+from edge_bridge.cli.problems import language_for, shown
 from edge_bridge.clock import SystemClock
 from edge_bridge.config import Config
 from edge_bridge.domain.plant import Party
@@ -37,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
         found = config.load(folder, SystemClock())
     except ConfigError as error:
         problems = error.problems if isinstance(error, ConfigErrors) else (error,)
-        _refuse(problems, as_json=args.json, language=args.lang or "en")
+        _refuse(problems, as_json=args.json, language=language_for(args))
         return ConfigError.exit_code
     language = args.lang or found.language
     desk = Desk(found, language, SystemClock().now())
@@ -49,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
         output.print_json({**data, "probes": probes} if args.probe else data)
         return int(not fine)
     for warning in found.warnings:
-        output.say(f"{output.word('warning', language)}: {warning}", "yellow")
+        output.say(f"{output.word('warning', language)}: {shown(warning, language)}", "yellow")
     _show(found, language)
     if args.probe:
         return int(not all(one["ok"] for one in probe_all(desk, as_json=False, debug=args.debug)))
@@ -61,7 +62,7 @@ def _refuse(problems: tuple[ConfigError, ...], *, as_json: bool, language: str) 
         output.print_json({"ok": False, "problems": [_problem(one, "error") for one in problems]})
         return
     for problem in problems:
-        output.say(str(problem), "red")
+        output.say(shown(problem, language), "red")
     count = f"{len(problems)} {output.word('problem' if len(problems) == 1 else 'problems', language)}"
     output.say(f"{count}: edge-bridge {output.word('would not start', language)}", "bold")
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from edge_bridge import cards, config, control
 from edge_bridge.cli import output
+from edge_bridge.cli.problems import shown
 from edge_bridge.cli.words import words
 from edge_bridge.clock import SystemClock
 from edge_bridge.config import Config
@@ -50,7 +51,7 @@ class Desk:
         found, problems = config.load_readable(config.folder_for(args.config), clock)
         desk = cls(found, args.lang or found.language, clock.now())
         for problem in problems:
-            output.complain(str(problem))
+            output.complain(shown(problem, desk.language))
         if problems:
             output.complain(desk.words("config_refused"))
         return desk, not problems

@@ -53,6 +53,11 @@ class Choice:
         """Whether the source has ECNs in one file and items in another."""
         return getattr(self.adapter.options, "join", None) is not None
 
+    @property
+    def subfolders(self) -> bool:
+        """Whether the source looks into the folders below its own."""
+        return bool(getattr(self.adapter.options, "subfolders", False))
+
     def wants(self, name: str) -> bool:
         """Tell whether the source would take a file of this name."""
         pattern = getattr(self.adapter.options, "file_name", None)
@@ -191,15 +196,20 @@ class DryRun:
         """
         return self.read_all([(name, data)], traced=traced)[0]
 
-    def read_all(self, files: Iterable[tuple[str, bytes]], *, traced: bool = False) -> list[FileRead]:
-        """Return the same of several files, one after another; where a source joins two files, of all of them together."""
+    def read_all(self, files: Iterable[tuple[str, bytes | EdgeBridgeError]], *, traced: bool = False) -> list[FileRead]:
+        """Return the same of several files, one after another; where a source joins two files, of all of them together.
+
+        Each with its bytes, or why they cannot be had.
+        """
         if not self._choice.joins:
             return [self._taken(*self._parse(name, data, traced=traced)) for name, data in files]
         parsed = [self._parse(name, data, traced=traced) for name, data in files]
         whole = joined({read.name: stated for read, stated in parsed})
         return [self._taken(read, whole[read.name], len(stated)) for read, stated in parsed]
 
-    def _parse(self, name: str, data: bytes, *, traced: bool) -> tuple[FileRead, list[Stated]]:
+    def _parse(self, name: str, data: bytes | EdgeBridgeError, *, traced: bool) -> tuple[FileRead, list[Stated]]:
+        if isinstance(data, EdgeBridgeError):
+            return FileRead(name, "", error=str(data), what=str(data)), []
         digest, adapter = hashlib.sha256(data).hexdigest(), self._choice.adapter.adapter
         try:
             if traced and hasattr(adapter, "trace"):

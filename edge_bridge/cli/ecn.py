@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import errno
+import os
+import stat
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from edge_bridge.cli import output
@@ -37,15 +40,17 @@ def run(args: argparse.Namespace) -> int:
     """Read it, and say what would happen; nothing is recorded."""
     desk = Desk.of(args)
     files = _files(args.file, desk)
-    choice = choose(desk, args.file, args.source, (files[0], _content(files[0], desk)))
+    choice = choose(desk, args.file, args.source, _sample(files, desk))
+    if choice.subfolders and args.file.is_dir():
+        files = _files(args.file, desk, deep=True)
     wanted = [path for path in files if len(files) == 1 or choice.wants(path.name)]
     traced = args.fields or len(wanted) <= MOST_FILES
     snapshot = _database(desk)
     try:
         dry = DryRun(desk, choice, snapshot)
-        if sum(path.stat().st_size for path in wanted if path.exists()) > LARGE and not args.json:
+        if sum(path.stat().st_size for path in wanted if path.is_file()) > LARGE and not args.json:
             output.say(desk.words("ecn.wait"), "dim")  # it takes seconds, and silence looks like a fault
-        found = dry.read_all(((path.name, _content(path, desk)) for path in wanted), traced=traced)
+        found = dry.read_all(_contents(args.file, wanted, desk), traced=traced)
     finally:
         if snapshot is not None:
             snapshot.close()
@@ -75,13 +80,14 @@ def _show(found: Sequence[FileRead], choice: Choice, desk: Desk, *, fields: bool
         show_causes(found, desk)
 
 
-def _files(given: Path, desk: Desk) -> list[Path]:
-    """Return the file, or the files of the folder. Raises EdgeBridgeError when there are none."""
+def _files(given: Path, desk: Desk, *, deep: bool = False) -> list[Path]:
+    """Return the file, or what lies in the folder and is no folder. deep: also below it. Raises EdgeBridgeError for none."""
     try:
         if given.is_dir():
-            files = sorted(path for path in given.iterdir() if path.is_file() and not path.name.startswith("."))
+            found = given.rglob("*") if deep else given.iterdir()
+            files = sorted(path for path in found if not _hidden(path.relative_to(given)) and not path.is_dir())
         else:
-            files = [given] if given.exists() else []
+            files = [given] if given.exists() or given.is_symlink() else []
     except OSError as error:
         raise _unreadable(given, error, desk) from error
     if not files:
@@ -89,11 +95,43 @@ def _files(given: Path, desk: Desk) -> list[Path]:
     return files
 
 
+def _hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def _sample(files: Sequence[Path], desk: Desk) -> tuple[Path, bytes] | None:
+    """Return the first file that can be opened, to find the source that understands it."""
+    for path in files[:MOST_FILES]:
+        try:
+            return path, _content(path, desk)
+        except EdgeBridgeError:
+            continue  # it is told when its turn comes
+    return None
+
+
+def _contents(given: Path, files: Iterable[Path], desk: Desk) -> Iterator[tuple[str, bytes | EdgeBridgeError]]:
+    """Yield each file's name, below the folder, and its bytes, or why they cannot be had: one file stops no other."""
+    for path in files:
+        name = path.name if path == given else path.relative_to(given).as_posix()
+        try:
+            yield name, _content(path, desk)
+        except EdgeBridgeError as error:
+            yield name, error
+
+
 def _content(path: Path, desk: Desk) -> bytes:
+    """Return a file's bytes. Raises EdgeBridgeError for what no source reads either: links, pipes, sockets, devices."""
     try:
-        with path.open("rb") as file:
+        # a pipe is opened without waiting for somebody who writes into it
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise EdgeBridgeError(desk.words("ecn.not_regular", file=path), desk.words("ecn.not_regular.fix"))
             return file.read(LARGEST)
     except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):  # a link; a socket
+            raise EdgeBridgeError(
+                desk.words("ecn.not_regular", file=path), desk.words("ecn.not_regular.fix")
+            ) from error
         raise _unreadable(path, error, desk) from error
 
 

@@ -2,10 +2,11 @@
 
 from edge_bridge.config.adapters import AdapterConfig
 from edge_bridge.config.changes import Changes, diff
-from edge_bridge.config.folder import Config, folder_for, load, load_readable
+from edge_bridge.config.folder import SITE_FILE, Config, folder_for, load, load_readable
 from edge_bridge.config.settings import MqttOptions, StoreOptions
 
 __all__ = [
+    "SITE_FILE",
     "AdapterConfig",
     "Changes",
     "Config",

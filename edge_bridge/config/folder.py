@@ -68,8 +68,8 @@ def load(folder: Path, clock: Clock, plugins: Plugins | None = None) -> Config:
     Raises ConfigError, or ConfigErrors with every problem of every file, each with `file:line:column` and a fix.
     """
     if not folder.is_dir():
-        what = "is not a folder" if folder.exists() else "there is no such folder"
-        raise ConfigError(f"configuration {folder}: {what}", "name the folder with --config DIR")
+        trouble = "is not a folder" if folder.exists() else "there is no such folder"
+        raise ConfigError(f"configuration {folder}: {trouble}", "name the folder with --config DIR")
     reading = _Reading(folder, clock, plugins if plugins is not None else find())
     site, built, routes = reading.everything()
     if reading.problems or site is None:
@@ -229,10 +229,10 @@ class _Reading:
             yield ConfigError("this file is not read", hint, where=f"{self.folder / name}:1:1")
         for path in sorted((self.folder / "adapters").glob("*.yml")):
             yield ConfigError("this file is not read", f"rename it to {path.stem}.yaml", where=f"{path}:1:1")
-        for found, what in ((plant.machines, "machine"), (plant.sources, "ECN source")):
+        for found, missing in ((plant.machines, "machine"), (plant.sources, "ECN source")):
             if not found:
                 hint = f"add a file for it to {self.folder / 'adapters'}"
-                yield ConfigError(f"no {what} is configured", hint, where=f"{self.folder / 'adapters'}:1:1")
+                yield ConfigError(f"no {missing} is configured", hint, where=f"{self.folder / 'adapters'}:1:1")
 
 
 def _route_doubts(routes: tuple[Route, ...], folder: Path) -> Iterator[ConfigError]:

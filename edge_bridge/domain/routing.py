@@ -98,6 +98,8 @@ def route_steps(draft: EcnDraft, plant: Plant) -> Generator[None, None, Routed]:
             unrouted.append(Unrouted(draft.number, item, "no machine named and no route matches"))
         elif not found:
             unrouted.append(Unrouted(draft.number, item, _missing(item, rules)))
+        elif gap := _gap(draft, item, machines, found, rules):
+            unrouted.append(Unrouted(draft.number, item, gap))
         if index % ITEMS_AT_ONCE == ITEMS_AT_ONCE - 1:
             yield
     return list(demands.values()), unrouted
@@ -207,6 +209,25 @@ def _compared(machine: Machine, rule: Rule | None, compared: Compared) -> Versio
         known = replace(usual, scheme=given.scheme or usual.scheme, match=given.match_version or usual.match)
         compared[machine.id, rule.number] = known
     return known
+
+
+def _gap(draft: EcnDraft, item: Item, machines: list[str], found: list[Demand], rules: list[Rule]) -> str:
+    """Return what is left out though something is demanded: a machine without a program, a program without its name.
+
+    A part of several programs is not done when the ones that could be named are.
+    """
+    reached = {demand.machine for demand in found}
+    if left := [machine for machine in machines if machine not in reached]:
+        return f"its routes give no program and version for {', '.join(left)}"
+    if item.program:
+        return ""
+    for rule in rules:
+        if len(rule.route.program) < 2:
+            continue
+        unnamed = [template for template in rule.route.program if fill(template, draft, item) is None]
+        if 0 < len(unnamed) < len(rule.route.program):
+            return f"the ECN does not say what the route's {unnamed[0]} needs"
+    return ""
 
 
 def _missing(item: Item, rules: list[Rule]) -> str:

@@ -7,7 +7,7 @@ import re
 import yaml
 
 _QUOTES = "put the whole value in single quotes: '…'"
-_FAULTS: tuple[tuple[str, str, str], ...] = (  # part of PyYAML's words → what is wrong, what to do
+FAULTS: tuple[tuple[str, str, str], ...] = (  # part of PyYAML's words → what is wrong, what to do
     (r"anchors and aliases", "anchors and aliases (`&`, `*`) are not used here", "write the value out"),
     (r"tags are not used", "tags (`!…`) are not used here", f"remove it, or {_QUOTES}"),
     (r"nested too deeply", "nested too deeply", "flatten it"),
@@ -49,7 +49,7 @@ def _said(words: str, shown: str) -> tuple[str, str]:
         if _TWO_COLONS.search(shown):
             return "a second colon in one line", "put the value in single quotes: 'a: b'"
         return "does not line up with the lines above", "indent it as they are"
-    for part, what, hint in _FAULTS:
+    for part, what, hint in FAULTS:
         if re.search(part, words):
             return what, hint
     return words.strip(), "check the indentation and the colons of this line and the one above"

@@ -141,3 +141,27 @@ async def test_a_half_that_is_known_is_read_again_for_the_other(tmp_path: Path) 
     async with watching(folder, clock, memory=Remembered(marks)) as reports:
         await until(lambda: shown(reports), what="the joined ECN")
         assert shown(reports) == [("H.csv + P.csv", 2)]
+
+
+async def test_a_half_is_told_however_often_the_gateway_restarts(tmp_path: Path) -> None:
+    """Its time runs from when it was written: four minutes before and one after a restart are the five; the pair that lies
+    there, header first, is no less a pair for its age."""
+    folder = tmp_path / "plm"
+    folder.mkdir()
+    for name, text in (("H.csv", HEADER.replace("EC-1", "EC-2")), ("A.csv", HEADER), ("P.csv", ITEMS)):
+        put(folder, name, text)
+    written = max((folder / name).stat().st_ctime_ns for name in ("H.csv", "A.csv", "P.csv")) // 1_000_000
+    known = Remembered({}, place="somewhere")
+    clock = ManualClock(utc=written + 240_000)
+    async with watching(folder, clock, memory=known) as reports:
+        await until(lambda: any(isinstance(one, ScanDone) for one in reports), what="the scan")
+        assert shown(reports) == [("A.csv + P.csv", 2)]
+        start = clock.boottime
+        await later(clock, reports, 3)
+        assert reports[-1].file == "H.csv"  # type: ignore[union-attr]
+        assert 50_000 <= clock.boottime - start <= 75_000
+    clock = ManualClock(utc=written + 3_600_000)
+    async with watching(folder, clock, memory=known) as reports:
+        await until(lambda: len(reports) >= 3, what="the scan, and what has waited long enough")
+        assert shown(reports) == [("A.csv + P.csv", 2), ("H.csv", 1)]
+        assert isinstance(reports[1], ScanDone)

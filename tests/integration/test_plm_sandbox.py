@@ -19,10 +19,11 @@ from time import perf_counter
 import pytest
 
 from adapters.plm_folder.groups import Outcome
-from adapters.plm_folder.sandbox import Limits, Question, Sandbox
+from adapters.plm_folder.sandbox import READER, Limits, Question, Sandbox
 from adapters.plm_folder.unreadable import Unreadable
 from edge_bridge.errors import AdapterError
 from tests.integration.hostile_reader import HostileFolderAdapter, asked, parsed
+from tests.plm_hostile import old_workbooks
 from tests.waiting import until, until_sync
 
 ECN = b"number,status\nEC-%d,released\n"
@@ -158,6 +159,26 @@ async def test_a_hostile_file_among_many_is_the_only_one_to_suffer() -> None:
     ]
     quick = [number for number in order if number != 41]
     assert quick == sorted(quick)
+
+
+async def test_a_damaged_old_workbook_breaks_no_limit() -> None:
+    """Rings of sectors, promises of thousands of millions of rows: read or refused by the same process, for what they are."""
+    made = Sandbox("plm", OPTIONS | {"format": "xls"}, "", Limits(idle=300.0), READER)
+    try:
+        with pytest.raises(Unreadable):
+            await parsed(made, b"")
+        before = made.pids
+        broken: list[str] = []
+        for name, data in old_workbooks(2_000_000):
+            try:
+                await parsed(made, data)
+            except Unreadable as error:
+                if error.kind in ("too_slow", "too_much_memory", "crashed", "defect"):
+                    broken.append(f"{name}: {error.what}")
+        assert broken == []
+        assert set(before) <= set(made.pids)
+    finally:
+        await made.close()
 
 
 async def test_what_a_library_prints_is_no_answer() -> None:

@@ -164,6 +164,7 @@ def test_items_whose_ecn_does_not_come(here: Plant) -> None:
     assert "items of ECN-20" in rejected["reason"]
     assert "the ECN itself is missing (`join` has waited 2s for it) → export the ECN itself" in rejected["reason"]
     card = here.heard("card.raised", kind="ecn_rejected")
+    assert card["title"]["en"] == f"ECN file {file.name} is refused"  # it can be read: its other half is missing
     assert "此处有 ECN-20 的条目，但缺少变更单本身（`join` 已等待 2s）" in card["text"]["zh-CN"]
     (note,) = (here.site.database.parent / "quarantine" / "plm").glob("*ECN-20*.reason.txt")
     assert "the ECN itself is missing" in note.read_text(encoding="utf-8")

@@ -6,7 +6,7 @@ import ast
 import re
 import string
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from itertools import product
 from pathlib import Path
 
@@ -53,15 +53,15 @@ def texts(node: ast.expr | None, known: dict[str, list[ast.expr]], depth: int = 
             yield from texts(default, known, depth)
 
 
-def said_in(file: Path) -> Iterator[str]:
-    """Yield what the errors of a module say, what and hint."""
+def said_in(file: Path, errors: Set[str] = frozenset(ERRORS)) -> Iterator[str]:
+    """Yield what these errors of a module say, what and hint."""
     tree = ast.parse(file.read_text(encoding="utf-8"))
     known: dict[str, list[ast.expr]] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             known.setdefault(node.targets[0].id, []).append(node.value)
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and (name := getattr(node.func, "id", "")) in ERRORS:
+        if isinstance(node, ast.Call) and (name := getattr(node.func, "id", "")) in errors:
             what, hint = (list(texts(argument, known)) for argument in (*node.args, None)[:2])
             yield from (
                 f"http://7 {one}" if name == "NotMtConnect" and one else one for one in what
@@ -120,6 +120,8 @@ def test_the_parts_of_a_reason() -> None:
          "bad.csv：第 2 行：文件为空 → 请重新导出；文件可能不完整"),
         ("mqtt://b:1883: nothing listens there → is the broker running, and is the port right?",
          "mqtt://b:1883：没有服务在监听 → 消息服务器是否运行？端口是否正确？"),
+        ("p.txt: line 1: the column `number` is missing; found: A, B → remove or rename one of them",
+         "p.txt：第 1 行：缺少列 `number`；文件中的列：A, B → 请删除或重命名其中一列"),
         ("serial 100 – …, lot L7", "序列号 100 – …，批次 L7"),
         ("serial … – 200", "序列号 … – 200"),
         ("lot L7", "批次 L7"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -140,6 +141,33 @@ def test_hundreds_of_files_in_a_few_lines(folder: Path, capsys: pytest.CaptureFi
     assert "400 file(s), 300 ECN(s): 0 would turn red" in said
     assert main(["--config", str(folder), "ecn", "--json", str(plm)]) == 1
     assert len(json.loads(capsys.readouterr().out)["files"]) == 400
+
+
+@pytest.mark.parametrize("language", ["en", "zh-CN"])
+def test_what_no_source_reads(folder: Path, capsys: pytest.CaptureFixture[str], language: str) -> None:
+    """Links, pipes and devices are told and never opened for long, and stop no other file; alone they are an error."""
+    write(folder, "adapters/plm.yaml", "adapter: plm_folder\npath: ../plm\nsubfolders: true\n")
+    drafts = folder.parent / "drafts"
+    (drafts / "2026" / ".snapshot").mkdir(parents=True)
+    good = "number,status,part,revision\nE1,released,P1,B\n"
+    for name in ("good.csv", "2026/below.csv", "2026/.snapshot/old.csv"):
+        (drafts / name).write_text(good)
+    os.mkfifo(drafts / "a-pipe.csv")
+    (drafts / "link.csv").symlink_to("good.csv")
+    (drafts / "nowhere.csv").symlink_to("not-there")
+    (drafts / "zero.csv").symlink_to("/dev/zero")
+    start = ["--config", str(folder), "--lang", language, "ecn"]
+    assert main([*start, "--json", str(drafts)]) == 1
+    files = {one["file"]: one for one in json.loads(capsys.readouterr().out)["files"]}
+    assert set(files) == {"good.csv", "2026/below.csv", "a-pipe.csv", "link.csv", "nowhere.csv", "zero.csv"}
+    for name, one in files.items():
+        assert bool(one["ecns"]) == (name in ("good.csv", "2026/below.csv"))
+    assert main([*start, str(drafts)]) == 1
+    said = "".join(capsys.readouterr().out.split())
+    assert said.count("管道" if language == "zh-CN" else "pipe,") == 4
+    for name in ("a-pipe.csv", "link.csv"):
+        assert main([*start, str(drafts / name)]) == 1
+        assert ("管道" if language == "zh-CN" else "pipe,") in "".join(capsys.readouterr().out.split())
 
 
 def test_a_command_that_fails_says_so_in_json_too(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -385,6 +385,42 @@ def test_an_item_without_a_way_is_never_silent(machines: tuple[str, ...]) -> Non
     assert shop.card(Kind.UNROUTED).ecns == ("E0", "E1", "E2")
 
 
+@pytest.mark.parametrize(
+    ("routes", "reason"),
+    [
+        (
+            (Route({"part": "*"}, ("m1",), ("{part}_10", "{part}_{category}"), "{revision}"),),
+            "route's {part}_{category} needs",
+        ),
+        (
+            (
+                Route({"part": "*"}, ("m1",), ("{part}",), "{revision}"),
+                Route({"part": "*"}, ("m2",), ("{drawing}",), "{revision}"),
+            ),
+            "no program and version for m2",
+        ),
+    ],
+)
+def test_half_of_a_way_is_never_silent(routes: tuple[Route, ...], reason: str) -> None:
+    """One of two programs, or one of two machines, that cannot be told from the ECN: the other alone would look done."""
+    shop = Shop(plant("m1", "m2", routes=routes))
+    shop.notice(draft("E1", released=1, items=(Item(part="P", revision="B"),)))
+    assert shop.obligation().machine == "m1"
+    assert reason in shop.card(Kind.UNROUTED).facts["reason"]
+    shop.notice(draft("E1", released=1, items=(Item(part="P", drawing="D", revision="B"),), category="X"))
+    assert len(shop.ledger.books.state.obligation) == 2
+    assert not shop.card(Kind.UNROUTED).active
+
+
+def test_an_exception_that_does_not_fit_is_no_gap() -> None:
+    """A template whose field is empty gives way to the next rule, as long as there is one."""
+    rules = (Route({"part": "*"}, ("m1",), (name,), "{revision}") for name in ("{drawing}", "{part}"))
+    shop = Shop(plant("m1", routes=tuple(rules)))
+    shop.notice(draft("E1", released=1, items=(Item(part="P", revision="B"),)))
+    assert shop.obligation().program == "P"
+    assert shop.seen(EventType.ECN_UNROUTED) == []
+
+
 def test_the_card_says_why_of_every_ecn_on_it() -> None:
     """Not only of the last; and no longer of one that has found its way."""
     shop = Shop()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Iterator
 from datetime import datetime
 from time import perf_counter
 
 import pytest
 import xlsxwriter
+import xlwt
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from python_calamine import CalamineWorkbook
@@ -16,12 +18,14 @@ from python_calamine import CalamineWorkbook
 from adapters.plm_folder.formats import xls, xlsx
 from adapters.plm_folder.formats.number_format import is_date
 from adapters.plm_folder.formats.sheets import letters
+from adapters.plm_folder.formats.table import LONGEST_VALUE
 from adapters.plm_folder.formats.xml_path import parse_path
 from adapters.plm_folder.formats.xml_tree import MOST_ELEMENTS, Node, parse
 from adapters.plm_folder.options import LARGEST_FILE, PlmFolderOptions
 from adapters.plm_folder.reading import read_file
 from adapters.plm_folder.unreadable import Unreadable
 from edge_bridge.options import read_options
+from tests.plm_hostile import book, old_book, record
 from tests.plm_workbooks import old_as_shown
 from tests.plm_workbooks import xls as old_workbook
 
@@ -201,6 +205,32 @@ def test_workbooks_are_read_as_another_reader_reads_them(rows: list[list[object]
     assert ours == theirs
 
 
+LONG_TEXTS = st.one_of(
+    VALUES,
+    st.text(st.characters(min_codepoint=32, max_codepoint=0xFFFF, exclude_categories=["Cs"]), min_size=1).map(
+        lambda text: (text * 5000)[:30_000]
+    ),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(rows=st.lists(st.lists(st.none() | LONG_TEXTS, max_size=5), max_size=6))
+def test_old_workbooks_are_read_as_another_reader_reads_them(rows: list[list[object]]) -> None:
+    """Our XLS reader and calamine agree on every text, number and truth value; texts go on over many records."""
+    book = xlwt.Workbook()
+    page = book.add_sheet("S")
+    for row, cells in enumerate(rows):
+        for column, value in enumerate(cells):
+            if value is not None and not isinstance(value, datetime):
+                page.write(row, column, value)
+    target = io.BytesIO()
+    book.save(target)
+    (sheet,) = xls.read_workbook(target.getvalue())
+    ours = {(row, column): cell.text for row, cells in sheet.rows.items() for column, cell in cells.items()}
+    with CalamineWorkbook.from_filelike(io.BytesIO(target.getvalue())) as other:
+        assert ours == dict(_as_text(other.get_sheet_by_index(0).to_python(skip_empty_area=False)))
+
+
 def _as_text(rows: list[list[object]]) -> Iterator[tuple[tuple[int, int], str]]:
     for row, cells in enumerate(rows):
         for column, value in enumerate(cells):
@@ -221,3 +251,43 @@ def test_an_old_workbook_shows_what_a_reader_of_values_drops() -> None:
     assert sheet.rows[1][4].text == "01"
     assert sheet.rows[1][5].text == "1.10"
     assert sheet.merged == [(1, 0, 2, 0)]
+
+
+def test_a_workbook_from_before_unicode() -> None:
+    """Excel 5 and 95: texts in the code page of the workbook, here that of China; a formula's text stands behind it."""
+    begin = record(0x809, struct.pack("<HH", 0x500, 5))
+
+    def label(row: int, column: int, text: str) -> bytes:
+        written = text.encode("gbk")
+        return record(0x204, struct.pack("<HHHH", row, column, 0, len(written)) + written)
+
+    formula = record(0x06, struct.pack("<HHHBxxxxxHxxxxxx", 1, 2, 0, 0, 0xFFFF))
+    truth = record(0x205, struct.pack("<HHHBB", 1, 3, 0, 1, 0))
+    cells = label(0, 0, "变更单号") + label(0, 1, "状态") + label(1, 0, "变更-1") + label(1, 1, "已发布")
+    cells += formula + record(0x207, struct.pack("<H", 5) + "版本B".encode("gbk")) + truth
+    name = "表".encode("gbk")
+    head = begin + record(0x42, struct.pack("<H", 936))
+    start = len(head) + 4 + 7 + len(name) + 4
+    head += record(0x85, struct.pack("<IBBB", start, 1, 0, len(name)) + name) + record(0x0A)
+    (sheet,) = xls.read_workbook(old_book(head + begin + cells + record(0x0A)))
+    assert (sheet.name, sheet.hidden) == ("表", True)
+    assert [cell.text for cell in sheet.rows[0].values()] == ["变更单号", "状态"]
+    assert [cell.text for cell in sheet.rows[1].values()] == ["变更-1", "已发布", "版本B", "TRUE"]
+    damaged = old_book(head + begin + label(0, 0, "变").replace("变".encode("gbk"), b"\xff\xff") + record(0x0A))
+    with pytest.raises(Unreadable, match="code page"):
+        xls.read_workbook(damaged)
+
+
+def test_a_long_text_of_a_formula_costs_only_its_own_cell() -> None:
+    """It goes on in the next record: too long for any value, and no reason to refuse a file that asks nothing of it."""
+    begin, end = record(0x809, struct.pack("<HH", 0x600, 5)), record(0x0A)
+    formula = record(0x06, struct.pack("<HHHBxxxxxHxxxxxx", 0, 1, 0, 0, 0xFFFF))
+    label = record(0x204, struct.pack("<HHHHB", 0, 0, 0, 2, 0) + b"ok")
+    long = record(0x207, struct.pack("<HB", 9000, 0) + b"x" * 8221) + record(0x3C, b"\0" + b"x" * 779)
+    (sheet,) = xls.read_workbook(old_book(book(begin + label + formula + long + end)))
+    assert sheet.rows[0][0].text == "ok"
+    assert len(sheet.rows[0][1].text) > LONGEST_VALUE
+    with pytest.raises(Unreadable):
+        xls.read_workbook(
+            old_book(book(begin + label + formula + record(0x207, struct.pack("<HB", 9000, 0) + b"x") + end))
+        )

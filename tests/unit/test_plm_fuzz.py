@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import tracemalloc
 from functools import cache
 from time import process_time
 
@@ -18,7 +19,7 @@ from adapters.plm_folder.options import PlmFolderOptions
 from adapters.plm_folder.reading import trace_file
 from edge_bridge.domain.ecn import EcnDraft
 from edge_bridge.options import read_options
-from tests.plm_hostile import texts, workbooks
+from tests.plm_hostile import old_workbooks, texts, workbooks
 from tests.plm_workbooks import as_shown, old_as_shown, xls, xlsx
 from tests.unit.test_plm_cases import CASES, input_of, options_of
 from tests.unit.test_plm_cases import attempt as try_to_read
@@ -178,3 +179,21 @@ def test_a_workbook_made_to_keep_a_reader_busy() -> None:
         except BaseException:
             print(name)
             raise
+
+
+def test_an_old_workbook_made_to_keep_a_reader_busy() -> None:
+    """Containers that lead in circles, records that promise what is not there: neither time nor room is given for it."""
+    tracemalloc.start()
+    try:
+        for name, data in old_workbooks(SIZE):
+            tracemalloc.reset_peak()
+            before, _ = tracemalloc.get_traced_memory()
+            try:
+                attempt(data, OPTIONS["xls"])
+                _, peak = tracemalloc.get_traced_memory()
+                assert peak - before < 50_000_000
+            except BaseException:
+                print(name)
+                raise
+    finally:
+        tracemalloc.stop()

@@ -89,6 +89,17 @@ def test_items_without_an_ecn_are_refused_in_time() -> None:
     assert told([joined]) == [("H.csv + P.csv", [("EC-7", "released", 1)])]
 
 
+def test_the_time_before_it_was_read_counts() -> None:
+    """A file that lay there for seven minutes has three left; one from the future has no more than all of it."""
+    halves = Halves("plm", TIMEOUT)
+    halves.take(notice("H.csv", header("EC-1")), age=7 * MINUTE)
+    halves.take(notice("N.csv", header("EC-2")), age=-7 * MINUTE)
+    assert halves.overdue(at(2.9)) == []
+    assert [one.file for one in halves.overdue(at(3))] == ["H.csv"]
+    assert halves.overdue(at(9.9)) == []
+    assert [one.file for one in halves.overdue(at(10))] == ["N.csv"]
+
+
 def test_many_ecns_in_two_files_are_one_notice() -> None:
     """One for each pair of files."""
     halves = Halves("plm", TIMEOUT)

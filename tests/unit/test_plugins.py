@@ -27,14 +27,17 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
     monkeypatch.syspath_prepend(str(tmp_path))
     before = set(sys.modules)
 
-    def lay_out(package: str, module: str, text: str, **points: str) -> None:
+    def lay_out(package: str, module: str, text: str, *, listed: bool = False, **points: str) -> None:
         folder = tmp_path / module
         folder.mkdir(exist_ok=True)
         (folder / "__init__.py").write_text(text)
         info = tmp_path / f"{package.replace('-', '_')}-1.0.dist-info"
         info.mkdir()
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
-        (info / "top_level.txt").write_text(f"{module}\n")
+        if listed:  # as newer tools do it
+            (info / "RECORD").write_text(f"{module}/__init__.py,sha256=,\n{info.name}/METADATA,,\n")
+        else:
+            (info / "top_level.txt").write_text(f"{module}\n")
         lines = "".join(f"{name} = {target}\n" for name, target in points.items())
         (info / "entry_points.txt").write_text(f"[edge_bridge.adapters]\n{lines}" if lines else "")
 
@@ -94,9 +97,10 @@ def test_a_broken_package_does_not_touch_the_others(install: Install) -> None:
     assert plugins.find().factory("modbus").delivers == "readings"
 
 
-def test_two_owners_of_adapters(install: Install) -> None:
+@pytest.mark.parametrize("listed", [False, True])
+def test_two_owners_of_adapters(install: Install, listed: bool) -> None:
     """A second top-level package `adapters` would silently replace files: nothing is loaded."""
-    install("rival-tools", "adapters", "")
+    install("rival-tools", "adapters", "", listed=listed)
     with pytest.raises(ConfigError) as caught:
         plugins.find()
     assert "edge-bridge and rival-tools" in str(caught.value)
