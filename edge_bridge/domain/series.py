@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-_START, _COUNTED = 24, 12  # digits of a UUID with their dashes, and those at its end that are counted
+_START = 24  # digits of a UUID with their dashes; the twelve after them are counted
 
 
 class Series:
@@ -22,4 +22,4 @@ class Series:
         if occasion is not self._occasion:
             self._occasion, self._start, self._count = occasion, self._new_id()[:_START], 0
         self._count += 1
-        return f"{self._start}{self._count:0{_COUNTED}x}"
+        return f"{self._start}{self._count:012x}"
