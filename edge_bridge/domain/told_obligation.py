@@ -31,8 +31,9 @@ class ObligationTold(Alike):
         o, revises = self._obligation, self._revises
         judged = (o.observed, o.verdict, o.reason, o.ended, o.t0, o.due.utc, o.decided, o.lateness, o.exposure)
         times = (o.unmet_since, o.release, o.arrived, o.within_release_limit, o.late_arrival, o.time_quality)
-        rest = (o.inferred, o.confirmed_at, o.stages, o.source, o.file, o.sha256, o.evidence, o.demand.ecn, revises)
-        return judged, times, rest
+        rest = (o.inferred, o.confirmed_at, o.source, o.file, o.sha256, o.demand.ecn, revises)
+        # in their order, and by their text: dicts are equal in whatever order, and 1 is True
+        return judged, times, rest, tuple(o.stages.items()), _compact(o.evidence) if o.evidence else ""
 
     def frame(self) -> str:
         """Return the data with marks."""

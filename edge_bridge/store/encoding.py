@@ -81,21 +81,21 @@ class _Source:
         for field in dataclasses.fields(row_type):
             of, where, hint = f"{value}.{field.name}", f"{path}{field.name}", hints[field.name]
             if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
-                required.append((field.name, self._placed(where, of, self._expression(of, hint, where))))
+                required.append((field.name, self._placed(where, of, hint, self._expression(of, hint, where))))
             else:
-                others.append(self._placed(where, of, self._unless_default(field, of, hint, where)))
+                others.append(self._placed(where, of, hint, self._unless_default(field, of, hint, where)))
         start = ",".join(f'"{name}":%s' for name, _ in required)
         fields = f"'{start}{'%s' * len(others)}' % ({', '.join([value for _, value in required] + others)},)"
         text = f"({fields})" if required else f"({fields})[1:]"  # without the comma before the first
         return f"'{{' + {text} + '}}'"
 
-    def _placed(self, where: str, value: str, expression: str) -> str:
+    def _placed(self, where: str, value: str, hint: Any, expression: str) -> str:
         """Return what stands in the frame for a field: its text, or the mark of a piece of the row's own."""
         if where in self._own:
             self.pieces.append(expression)
             return repr(mark(len(self.pieces)))
-        if not self._has_own(where):
-            self.common.append(value)
+        if not self._has_own(where):  # dicts are equal in whatever order, and their order is kept
+            self.common.append(expression if get_origin(hint) in (dict, Mapping) else value)
         return expression
 
     def _has_own(self, where: str) -> bool:

@@ -24,6 +24,7 @@ from tests.unit.test_store_encoding import TEXT, values
 from tests.unit.test_told_obligation import FULL, SOURCE, obligations
 
 QUIET = settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+USUAL = replace(OBLIGATION, release=NOW.utc)
 LATER = replace(NOW, utc=NOW.utc + 7)
 OTHER = Obligation(
     "ob2",
@@ -116,10 +117,22 @@ def test_events_sealed_together_are_those_sealed_one_by_one(
 @pytest.mark.parametrize("name", [field.name for field in fields(Obligation)])
 def test_one_that_differs_in_any_field_is_itself(name: str) -> None:
     """In the middle of many that are alike: no value of it is taken for theirs."""
-    odd = replace(OBLIGATION, **{name: getattr(OTHER, name)})
-    assert getattr(odd, name) != getattr(OBLIGATION, name)
-    events = [event(n, one) for n, one in enumerate([OBLIGATION] * LEAST + [odd] + [OBLIGATION] * LEAST)]
+    odd = replace(USUAL, **{name: getattr(OTHER, name)})
+    assert getattr(odd, name) != getattr(USUAL, name)
+    events = [event(n, one) for n, one in enumerate([USUAL] * LEAST + [odd] + [USUAL] * LEAST)]
     assert sealed(events)[0] == one_by_one(events)
+
+
+def test_what_is_equal_and_written_otherwise_is_itself() -> None:
+    """Stages in another order, and True where others have 1: in an event, and in the row, whose stages keep their order."""
+    first = replace(USUAL, stages={"released": 5, "loaded": 5}, evidence={"n": 1})
+    for odd in (replace(first, stages={"loaded": 5, "released": 5}), replace(first, evidence={"n": True})):
+        assert odd == first
+        mixed = [first] * LEAST + [odd] + [first] * LEAST
+        events = [event(n, one) for n, one in enumerate(mixed)]
+        assert sealed(events)[0] == one_by_one(events)
+        written = alike(Obligation, OWN["obligation"])
+        assert written.common(odd) != written.common(first)
 
 
 def test_one_that_revises_another_verdict_is_itself() -> None:
