@@ -76,7 +76,7 @@ class _Run:
             "bench", "bench", {n: Machine(n) for n in names}, {"plm": Source("plm")}, routes=routes, parties=parties
         )
         self._pipeline = Pipeline(self._open, plant, store, self._clock, on_commit=self._note)
-        self._committed, self._done, self._scanned = 0, asyncio.Event(), asyncio.Event()
+        self._committed, self._done, self._scanned, self._read = 0, asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def measure(self) -> tuple[float, float]:
         """Return the seconds until everything was committed, and the longest pause of the loop meanwhile."""
@@ -85,11 +85,12 @@ class _Run:
         await self._scanned.wait()
         for machine in self._pipeline.ledger.books.plant.machines:
             await self._pipeline.offer(self._reading(machine))
+        await self._read_one()
         released = datetime.now(UTC).isoformat()
         text = HEAD + "".join(f"ECN-1,released,{released},P-{n:05d},B,mould\n" for n in range(ITEMS))
         loop_watch = _Pauses()
         running.append(asyncio.create_task(loop_watch.run()))
-        await asyncio.to_thread(self._write, text)
+        await asyncio.to_thread(self._write, "ecn-1.csv", text)
         closed = time.perf_counter()
         done = asyncio.create_task(self._done.wait())
         await asyncio.wait({done, *running}, return_when=asyncio.FIRST_COMPLETED)
@@ -102,8 +103,14 @@ class _Run:
                 await task
         return took, loop_watch.longest
 
-    def _write(self, text: str) -> None:
-        with (self._folder / "plm" / "ecn-1.csv").open("w") as file:
+    async def _read_one(self) -> None:
+        """Have a small file read first, as a gateway that runs has read many: the process that reads them is there then."""
+        await asyncio.to_thread(self._write, "ecn-0.csv", f"{HEAD}ECN-0,withdrawn,,P-0,A,mould\n")
+        async with asyncio.timeout(30):
+            await self._read.wait()
+
+    def _write(self, name: str, text: str) -> None:
+        with (self._folder / "plm" / name).open("w") as file:
             file.write(text)
 
     async def _follow(self, adapter: PlmFolderAdapter) -> None:
@@ -119,6 +126,8 @@ class _Run:
         self._committed += len(committed.changes.get("obligation", {}))
         if any(source.scanned is not None for source in committed.changes.get("source", {}).values()):
             self._scanned.set()  # the ECN comes after the first scan, not with it
+        if "ECN-0" in committed.changes.get("ecn", {}):
+            self._read.set()
         if self._committed >= ITEMS * MACHINES:
             self._done.set()
 

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from edge_bridge.contract import seal
+from edge_bridge.contract import seal_all
 from edge_bridge.domain.event import Event
 from edge_bridge.domain.instant import Milliseconds
 from edge_bridge.store import Changes, StoredEvent
@@ -74,7 +74,7 @@ class Batch:
         taken, sequence = 0, self._first
         while (portion := self._portion(taken)) is not None:
             changes, events = portion
-            yield changes, [self._sealed(event, number) for number, event in enumerate(events, sequence)]
+            yield changes, self._sealed(events, sequence)
             taken, sequence = taken + 1, sequence + len(events)
 
     def _portion(self, index: int) -> Portion | None:
@@ -85,14 +85,19 @@ class Batch:
                 raise Abandoned
             return self._portions[index] if index < len(self._portions) else None
 
-    def _sealed(self, event: Event, sequence: int) -> StoredEvent:
-        return StoredEvent(
-            sequence=sequence,
-            id=event.id,
-            type=str(event.type),
-            origin=event.origin,
-            subject=event.subject,
-            body=seal(event, source=self._source, sequence=sequence, recorded=self._recorded),
-            time=event.time,
-            recorded=self._recorded,
-        )
+    def _sealed(self, events: Sequence[Event], first: int) -> list[StoredEvent]:
+        sealed = seal_all(events, source=self._source, first=first, recorded=self._recorded)
+        return [
+            StoredEvent(
+                sequence,
+                event.id,
+                str(event.type),
+                event.origin,
+                event.subject,
+                body,
+                event.time,
+                self._recorded,
+                frame,
+            )
+            for sequence, (event, (body, frame)) in enumerate(zip(events, sealed, strict=True), first)
+        ]

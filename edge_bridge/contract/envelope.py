@@ -45,17 +45,30 @@ def seal(event: Event, *, source: str, sequence: int, recorded: Milliseconds) ->
     source: from `source_urn`. sequence: this event's number in the source. recorded: UTC ms of the commit. Raises
     ValueError for data that JSON has no word for (NaN).
     """
+    data = _json(event.data) if isinstance(event.data, dict) else utf8(event.data.json())
+    correlation = None if event.correlation is None else quoted(event.correlation)
+    start = head(event, source, recorded, quoted(event.id), quoted(event.subject), sequence_text(sequence), correlation)
+    return b"".join((utf8(start), data, b"}"))
+
+
+def head(
+    event: Event,
+    source: str,
+    recorded: Milliseconds,
+    identity: str,
+    subject: str,
+    sequence: str,
+    correlation: str | None,
+) -> str:
+    """Return all that comes before the data. What is an event's own among its like is given, quoted."""
     # CloudEvents 1.0, subject: a non-empty string when it is there
-    subject = f',"subject":{quoted(event.subject)}' if event.subject else ""
-    correlation = "" if event.correlation is None else f',"correlationid":{quoted(event.correlation)}'
-    causation = "" if event.causation is None else f',"causationid":{quoted(event.causation)}'
-    head = (
-        f'{{"specversion":"1.0","id":{quoted(event.id)}{_told(source, event.type)}{subject}{_times(event.time, recorded)}'
-        f',"sequence":"{sequence_text(sequence)}"{_described(event.type)}{correlation}{causation},"data":'
+    about = f',"subject":{subject}' if event.subject else ""
+    correlated = "" if correlation is None else f',"correlationid":{correlation}'
+    caused = "" if event.causation is None else f',"causationid":{quoted(event.causation)}'
+    return (
+        f'{{"specversion":"1.0","id":{identity}{_told(source, event.type)}{about}{_times(event.time, recorded)}'
+        f',"sequence":"{sequence}"{_described(event.type)}{correlated}{caused},"data":'
     )
-    if isinstance(event.data, dict):
-        return b"".join((_utf8(head), _json(event.data), b"}"))
-    return _utf8(f"{head}{event.data.json()}}}")
 
 
 @lru_cache(maxsize=64)
@@ -81,10 +94,10 @@ def _json(data: dict[str, Any]) -> bytes:
         quick = b"NaN"  # it has no word for something: the slow way finds out what
     if b"NaN" not in quick and b"Infinity" not in quick:
         return quick
-    return _utf8(json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False))
+    return utf8(json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False))
 
 
-def _utf8(text: str) -> bytes:
+def utf8(text: str) -> bytes:
     """Return the bytes. A half surrogate from a badly encoded file has no UTF-8: it becomes "?", for one bad name must not
     hold up the rest."""
     return text.encode("utf-8", "replace")

@@ -82,13 +82,14 @@ class Books:
     def put_obligation(self, obligation: Obligation) -> None:
         """Keep an obligation; a closed one becomes history."""
         self.state.obligation[obligation.id] = obligation
+        machine = obligation.demand.machine
         if obligation.closed:
-            self._drop_open(register_key(obligation.machine, obligation.program), obligation.id)
-            _drop(self.open_at, obligation.machine, obligation.id)
+            self._drop_open(register_key(machine, obligation.program), obligation.id)
+            _drop(self.open_at, machine, obligation.id)
             self.state.obligation.release(obligation.id)
         else:
             self._index(obligation)
-        self.touched.add(obligation.machine)
+        self.touched.add(machine)
 
     def obligations_on(self, key: str) -> list[Obligation]:
         """Return the open obligations on a register key."""

@@ -18,6 +18,7 @@ from edge_bridge.domain.instant import Milliseconds, Stamp, to_text
 from edge_bridge.domain.obligation import Obligation, Trigger, Verdict, step
 from edge_bridge.domain.reading import Reading
 from edge_bridge.domain.routing import Demand
+from edge_bridge.domain.series import Series
 from edge_bridge.domain.state import MachineState, register_key
 from edge_bridge.domain.told_obligation import ObligationTold
 from edge_bridge.domain.version import Comparison
@@ -32,6 +33,7 @@ class Docket:
         self._books = books
         self._board = board
         self._availability = availability
+        self._ids = Series(books.new_id)
         self._due: tuple[Deadline, Stamp] | None = (
             None  # the newest deadline, with the instant at which it was laid down
         )
@@ -39,43 +41,45 @@ class Docket:
     def open(self, demand: Demand, ecn: Ecn, unmet_since: Milliseconds | None, cause: str | None) -> Obligation:
         """Open an obligation: due = max(release, arrival) + limit, fixed from now on. One ECN may open 100 000."""
         books, release, arrived = self._books, ecn.release, ecn.arrived
+        now = books.now
         t0 = arrived.utc if release is None else max(release, arrived.utc)
         unmet = unmet_since if unmet_since is not None else (release if release is not None else t0)
         machine = books.plant.machines.get(demand.machine)
         kept = books.state.machine.get(demand.machine)
-        exposed = _ran_old(kept, demand, unmet, books.now.utc) if kept is not None and kept.runs else 0
+        exposed = _ran_old(kept, demand, unmet, now.utc) if kept is not None and kept.runs else 0
+        identity, told = self._ids.next(now), self._ids.next(now)
         opened = Obligation(
-            id=books.new_id(),
-            demand=demand,
-            source=ecn.source,
-            file=ecn.file,
-            sha256=ecn.sha256,
-            area=machine.area if machine else "",
-            arrived=arrived,
-            t0=t0,
-            due=self._deadline(t0 + demand.limit, arrived),
-            unmet_since=unmet,
-            release=release,
-            time_quality=ecn.time_quality,
-            late_arrival=ecn.late_arrival,
+            identity,
+            demand,
+            ecn.source,
+            ecn.file,
+            ecn.sha256,
+            machine.area if machine else "",
+            arrived,
+            t0,
+            self._deadline(t0 + demand.limit, arrived),
+            unmet,
+            release,
+            ecn.time_quality,
+            ecn.late_arrival,
             exposure=exposed,
-            counted=books.now.utc if exposed else None,
+            counted=now.utc if exposed else None,
             stages=ecn.stages if (ready := self._availability.since(demand)) is None else ecn.stages | {STAGE: ready},
-            last_event=books.new_id(),
+            last_event=told,
         )
         books.emit(
             EventType.OBLIGATION_OPENED,
             origin=demand.machine,
             subject=demand.machine,
             data=ObligationTold(opened),
-            correlation=opened.id,
+            correlation=identity,
             causation=cause,
-            identity=opened.last_event,
+            identity=told,
         )
         books.put_obligation(opened)
-        books.schedule(opened.due.boottime, Duty.OBLIGATION, opened.id)
+        books.agenda.add(opened.due.boottime, Duty.OBLIGATION, identity)
         if kept is not None and kept.reachable is False:
-            books.schedule(books.now.boottime, Duty.UNREACHABLE, opened.machine)  # now it matters
+            books.schedule(now.boottime, Duty.UNREACHABLE, demand.machine)  # now it matters
         return opened
 
     def _deadline(self, utc: Milliseconds, arrived: Stamp) -> Deadline:

@@ -7,8 +7,9 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
+from edge_bridge.domain.frame import SEPARATOR, filled
 from edge_bridge.domain.instant import Milliseconds
 from edge_bridge.domain.making import quickly_made
 
@@ -65,6 +66,29 @@ class Told(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(json.loads(self.json()))
+
+
+class Alike(Told):
+    """Such data of which many in a row have most in common: a frame, and what each has of its own (see domain/frame.py)."""
+
+    __slots__ = ()
+    FIRST: ClassVar = 5  # the mark of its first piece: those before are of the envelope around it
+
+    @abstractmethod
+    def common(self) -> object:
+        """Return what the frame is made of: where it is equal, the frame is."""
+
+    @abstractmethod
+    def frame(self) -> str:
+        """Return the facts as compact JSON, with the marks of its own pieces."""
+
+    @abstractmethod
+    def own(self) -> tuple[str, ...]:
+        """Return the pieces, in the order of their marks."""
+
+    def json(self) -> str:
+        """Return the facts as compact JSON."""
+        return filled(self.frame(), SEPARATOR.join(self.own()), self.FIRST)
 
 
 @quickly_made

@@ -100,10 +100,11 @@ class Register:
             self._adopt(row, demand)
             return False
         unmet_since = self._end_superseded(key, ecn, reason, cause)
-        by_itself = applied is not None and applied.number == ecn.number
+        by_itself = applied is ecn or (applied is not None and applied.number == ecn.number)
         if not by_itself and baseline is None and ecn.baseline:
             baseline = ecn.source  # restored, not released: it is again what was there before
-        self._hand_over_cards(row, demand, cause)
+        if row is not None or demand.machine in self._books.cards_at:
+            self._hand_over_cards(row, demand, cause)
         opened = self._docket.open(demand, ecn, unmet_since, cause) if by_itself and baseline is None else None
         state.requirement[key] = Requirement(
             demand,
@@ -172,6 +173,8 @@ class Register:
 
     def _end_superseded(self, key: str, ecn: Ecn, reason: str, cause: str | None) -> int | None:
         """End the open obligations on a key; return since when the program has been wrong, for the successor."""
+        if key not in self._books.open_on:
+            return None
         unmet: list[int] = []
         for obligation in self._books.obligations_on(key):
             withdrawn = not self._still_in_force(obligation.ecn)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from functools import lru_cache
 from json.encoder import encode_basestring as quoted
 
-from edge_bridge.domain.event import Told
+from edge_bridge.domain.event import Alike
+from edge_bridge.domain.frame import mark
 from edge_bridge.domain.instant import Milliseconds, to_text
-from edge_bridge.domain.obligation import Obligation, Verdict
+from edge_bridge.domain.obligation import Obligation
 
 _TRUTH = {True: "true", False: "false", None: "null"}
 
 
-class ObligationTold(Told):
+class ObligationTold(Alike):
     """The data of `obligation.opened`, `.verdict` and `.closed`: both sides of the evidence in each.
 
     revises: the event whose verdict this one corrects.
@@ -26,77 +26,55 @@ class ObligationTold(Told):
         self._obligation = obligation
         self._revises = revises
 
-    def json(self) -> str:
-        """Return the facts as compact JSON, in the contract's names."""
-        o, demand = self._obligation, self._obligation.demand
-        wanted = _wanted(demand.part, demand.drawing, demand.revision, demand.program, demand.version, demand.sha256)
-        judged = _judged(o.observed, o.verdict, o.reason, o.ended, o.t0, o.due.utc, o.decided, o.lateness, o.exposure)
-        times = _times(o.unmet_since, o.transport_delay, o.within_release_limit, o.late_arrival, o.time_quality)
+    def common(self) -> object:
+        """Return all that the frame is made of."""
+        o, revises = self._obligation, self._revises
+        judged = (o.observed, o.verdict, o.reason, o.ended, o.t0, o.due.utc, o.decided, o.lateness, o.exposure)
+        times = (o.unmet_since, o.release, o.arrived, o.within_release_limit, o.late_arrival, o.time_quality)
+        rest = (o.inferred, o.confirmed_at, o.source, o.file, o.sha256, o.demand.ecn, revises)
+        # in their order, and by their text: dicts are equal in whatever order, and 1 is True
+        return judged, times, rest, tuple(o.stages.items()), _compact(o.evidence) if o.evidence else ""
+
+    def frame(self) -> str:
+        """Return the data with marks."""
+        o = self._obligation
         return (
-            f'{{"obligation":{quoted(o.id)},"ecn":{quoted(demand.ecn)},"machine":{quoted(demand.machine)}'
-            f',"area":{quoted(o.area)}{wanted}{judged}{times},"inferred":{_TRUTH[o.inferred]}'
-            f',"confirmed_at":{_instant(o.confirmed_at)},"historical":{_TRUTH[o.reason == "gateway_down"]}'
-            f',"stages":{_stages(o.stages)},"evidence":{{"ecn":{_file(o.source, o.file, o.sha256)}'
-            f',"row":{quoted(demand.row)}}},"machine":{_compact(o.evidence) if o.evidence else "null"}}}'
-            f"{_more('effectivity', demand.effectivity)}{_more('revises', self._revises)}}}"
+            f'{{"obligation":{ID},"ecn":{quoted(o.demand.ecn)},"machine":{MACHINE},"area":{WANTED}{_judged(o)}{_times(o)}'
+            f',"inferred":{_TRUTH[o.inferred]},"confirmed_at":{_instant(o.confirmed_at)}'
+            f',"historical":{_TRUTH[o.reason == "gateway_down"]},"stages":{_stages(o.stages)},"evidence":{{"ecn":'
+            f'{{"source":{quoted(o.source)},"file":{quoted(o.file)},"sha256":{quoted(o.sha256)},"row":{ROW}}}'
+            f',"machine":{_compact(o.evidence) if o.evidence else "null"}}}{EFFECTIVITY}{_more("revises", self._revises)}}}'
         )
 
+    def own(self) -> tuple[str, ...]:
+        """Return what is the obligation's own: its id, machine and item."""
+        o, demand = self._obligation, self._obligation.demand
+        wanted = (
+            f'{quoted(o.area)},"part":{_text(demand.part)},"drawing":{_text(demand.drawing)}'
+            f',"revision":{_text(demand.revision)},"program":{quoted(demand.program)}'
+            f',"required":{_text(demand.version)},"required_sha256":{_text(demand.sha256)}'
+        )
+        more = _more("effectivity", demand.effectivity)
+        return quoted(o.id), quoted(demand.machine), wanted, quoted(demand.row), more
 
-# What the obligations of one ECN, or of one of its items on all machines, have in common is written once.
+
+ID, MACHINE, WANTED, ROW, EFFECTIVITY = (mark(Alike.FIRST + place) for place in range(5))
 
 
-@lru_cache(maxsize=64)
-def _wanted(
-    part: str | None,
-    drawing: str | None,
-    revision: str | None,
-    program: str,
-    version: str | None,
-    sha256: str | None,
-) -> str:
+def _judged(o: Obligation) -> str:
     return (
-        f',"part":{_text(part)},"drawing":{_text(drawing)},"revision":{_text(revision)},"program":{quoted(program)}'
-        f',"required":{_text(version)},"required_sha256":{_text(sha256)}'
+        f',"observed":{_text(o.observed)},"verdict":{quoted(o.verdict)},"reason":{quoted(o.reason)}'
+        f',"ended":{_text(o.ended or None)},"t0":"{to_text(o.t0)}","due":"{to_text(o.due.utc)}"'
+        f',"decided":{_instant(o.decided)},"lateness_s":{_seconds(o.lateness)},"exposure_s":{_seconds(o.exposure)}'
     )
 
 
-@lru_cache(maxsize=64)
-def _judged(
-    observed: str | None,
-    verdict: Verdict,
-    reason: str,
-    ended: str,
-    t0: Milliseconds,
-    due: Milliseconds,
-    decided: Milliseconds | None,
-    lateness: Milliseconds | None,
-    exposure: Milliseconds,
-) -> str:
+def _times(o: Obligation) -> str:
     return (
-        f',"observed":{_text(observed)},"verdict":{quoted(verdict)},"reason":{quoted(reason)}'
-        f',"ended":{_text(ended or None)},"t0":"{to_text(t0)}","due":"{to_text(due)}","decided":{_instant(decided)}'
-        f',"lateness_s":{_seconds(lateness)},"exposure_s":{_seconds(exposure)}'
+        f',"unmet_since":"{to_text(o.unmet_since)}","transport_delay_s":{_seconds(o.transport_delay)}'
+        f',"within_release_limit":{_TRUTH[o.within_release_limit]},"late_arrival":{_TRUTH[o.late_arrival]}'
+        f',"time_quality":{quoted(o.time_quality)}'
     )
-
-
-@lru_cache(maxsize=64)
-def _times(
-    unmet_since: Milliseconds,
-    transport_delay: Milliseconds | None,
-    within_release_limit: bool | None,
-    late_arrival: bool,
-    time_quality: str,
-) -> str:
-    return (
-        f',"unmet_since":"{to_text(unmet_since)}","transport_delay_s":{_seconds(transport_delay)}'
-        f',"within_release_limit":{_TRUTH[within_release_limit]},"late_arrival":{_TRUTH[late_arrival]}'
-        f',"time_quality":{quoted(time_quality)}'
-    )
-
-
-@lru_cache(maxsize=64)
-def _file(source: str, file: str, sha256: str) -> str:
-    return f'{{"source":{quoted(source)},"file":{quoted(file)},"sha256":{quoted(sha256)}'
 
 
 def _text(value: str | None) -> str:

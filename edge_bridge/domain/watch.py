@@ -67,14 +67,14 @@ class Watch:
         """Do the same for a row that an ECN has just changed. One ECN changes thousands that no machine shows now: where
         nothing was shown, seen or told of a program before, there is nothing to say of it."""
         requirement = self._books.state.requirement.get(key)
-        machine = self._books.machine(requirement.demand.machine) if requirement is not None else None
-        if requirement is None or machine is None:
+        if requirement is None:
             return
-        reading = self._fresh(machine.id)
-        if reading is None:
+        name = requirement.demand.machine
+        machine, reading = self._books.plant.machines.get(name), self._fresh(name)
+        if machine is None or reading is None:
             return
         shown = self._shown(machine, reading)
-        quiet = requirement.outdated_since is None and not self._books.cards_at.get(machine.id)
+        quiet = requirement.outdated_since is None and not self._books.cards_at.get(name)
         if not shown or requirement.demand.key in shown or not quiet:
             self._look_at(key, machine, reading)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from json.encoder import encode_basestring as quoted
@@ -16,6 +17,8 @@ from types import NoneType, UnionType
 from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter
+
+from edge_bridge.domain.frame import SEPARATOR, mark
 
 Write = Callable[[Any], str]
 
@@ -28,57 +31,111 @@ _MUTABLE: Final = (dict, list, set)
 def writer(row_type: type[Any]) -> Write:
     """Return the function that gives the JSON of such a row. What has its default is left out: reading puts it back. For a
     value that is not of its declared type it raises whatever that meets."""
-    known = dict(_KNOWN)
-    hints = get_type_hints(row_type)
-    required, others = [], []
-    for field in dataclasses.fields(row_type):
-        value, hint = f"row.{field.name}", hints[field.name]
-        if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
-            required.append((field.name, _expression(value, hint, known)))
+    source = _Source()
+    return source.made(row_type, f"return {source.object(row_type)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """Writes rows that differ only in what each has of its own.
+
+    common: all the rest of a row; rows of which it is equal have the same frame. frame: their JSON with marks. own: the
+    pieces for the marks. `filled(frame, own)` is what `writer` writes.
+    """
+
+    common: Callable[[Any], object]
+    frame: Write
+    own: Write
+
+
+@cache
+def alike(row_type: type[Any], own: frozenset[str]) -> Alike:
+    """Return it for a type. own: fields as `id`, and as `demand.machine` those of a part; others are not looked at."""
+    source = _Source(own)
+    frame = f"return {source.object(row_type)}"
+    pieces = f"return {SEPARATOR.join(['%s'] * len(source.pieces))!r} % ({', '.join(source.pieces)},)"
+    made = (source.made(row_type, body) for body in (f"return ({', '.join(source.common)},)", frame, pieces))
+    return Alike(*made)
+
+
+class _Source:
+    """The source of the functions for one type, and the names that it needs."""
+
+    def __init__(self, own: frozenset[str] = frozenset()) -> None:
+        self.known = dict(_KNOWN)
+        self.pieces: list[str] = []  # what gives each piece of a row's own
+        self.common: list[str] = []  # what gives each value that is not
+        self._own = own
+
+    def made(self, row_type: type[Any], body: str) -> Write:
+        """Return the function of a row that does this."""
+        source = f"def write(row):\n    {body}\n"
+        exec(compile(source, f"<JSON of {row_type.__name__}>", "exec"), self.known)  # as dataclasses make theirs
+        made: Write = self.known["write"]
+        return made
+
+    def object(self, row_type: type[Any], value: str = "row", path: str = "") -> str:
+        """Return the source of the JSON of the object that `value` gives."""
+        hints = get_type_hints(row_type)
+        required, others = [], []
+        for field in dataclasses.fields(row_type):
+            of, where, hint = f"{value}.{field.name}", f"{path}{field.name}", hints[field.name]
+            if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+                required.append((field.name, self._placed(where, of, hint, self._expression(of, hint, where))))
+            else:
+                others.append(self._placed(where, of, hint, self._unless_default(field, of, hint, where)))
+        start = ",".join(f'"{name}":%s' for name, _ in required)
+        fields = f"'{start}{'%s' * len(others)}' % ({', '.join([value for _, value in required] + others)},)"
+        text = f"({fields})" if required else f"({fields})[1:]"  # without the comma before the first
+        return f"'{{' + {text} + '}}'"
+
+    def _placed(self, where: str, value: str, hint: Any, expression: str) -> str:
+        """Return what stands in the frame for a field: its text, or the mark of a piece of the row's own."""
+        if where in self._own:
+            self.pieces.append(expression)
+            return repr(mark(len(self.pieces)))
+        if not self._has_own(where):  # dicts are equal in whatever order, and their order is kept
+            self.common.append(expression if get_origin(hint) in (dict, Mapping) else value)
+        return expression
+
+    def _has_own(self, where: str) -> bool:
+        return any(name.startswith(f"{where}.") for name in self._own)
+
+    def _unless_default(self, field: dataclasses.Field[Any], value: str, hint: Any, where: str) -> str:
+        """Return the source of a field with its comma, or of nothing where it has its default."""
+        if field.default is None:
+            given = [option for option in get_args(hint) if option is not NoneType]
+            hint = given[0] if len(given) == 1 else hint
+            usual = f"{value} is None"
         else:
-            others.append(_unless_default(field, value, hint, known))
-    start = ",".join(f'"{name}":%s' for name, _ in required)
-    fields = f"'{start}{'%s' * len(others)}' % ({', '.join([value for _, value in required] + others)},)"
-    text = f"({fields})" if required else f"({fields})[1:]"  # without the comma before the first
-    source = f"def write(row):\n    return '{{' + {text} + '}}'\n"
-    exec(compile(source, f"<JSON of {row_type.__name__}>", "exec"), known)  # as dataclasses make theirs
-    made: Write = known["write"]
-    return made
+            factory, name = field.default_factory, f"usual{len(self.known)}"
+            self.known[name] = field.default if factory is dataclasses.MISSING else factory()
+            usual = f"{value} == {name}"
+        return f"('' if {usual} else ',\"{field.name}\":' + ({self._expression(value, hint, where)}))"
 
-
-def _unless_default(field: dataclasses.Field[Any], value: str, hint: Any, known: dict[str, Any]) -> str:
-    """Return the source of a field with its comma, or of nothing where it has its default."""
-    if field.default is None:
+    def _expression(self, value: str, hint: Any, where: str) -> str:
+        """Return the source of what gives a value's JSON; what that calls is put among the known names."""
+        if hint in _PLAIN:
+            return _PLAIN[hint].format(value)
         given = [option for option in get_args(hint) if option is not NoneType]
-        hint = given[0] if len(given) == 1 else hint
-        usual = f"{value} is None"
-    else:
-        factory = field.default_factory
-        known[f"usual_{field.name}"] = field.default if factory is dataclasses.MISSING else factory()
-        usual = f"{value} == usual_{field.name}"
-    return f"'' if {usual} else ',\"{field.name}\":' + ({_expression(value, hint, known)})"
-
-
-def _expression(value: str, hint: Any, known: dict[str, Any]) -> str:
-    """Return the source of what gives a value's JSON; what that calls is put among the known names."""
-    if hint in _PLAIN:
-        return _PLAIN[hint].format(value)
-    given = [option for option in get_args(hint) if option is not NoneType]
-    if get_origin(hint) in (Union, UnionType) and len(given) == 1:
-        return f'"null" if {value} is None else {_expression(value, given[0], known)}'
-    if get_origin(hint) in (dict, Mapping) and get_args(hint)[0] is str and get_args(hint)[1] in _PLAIN:
-        entry = f"quoted(name) + ':' + {_PLAIN[get_args(hint)[1]].format('entry')}"
-        return f"'{{' + ','.join([{entry} for name, entry in {value}.items()]) + '}}'"
-    name = f"part{len(known)}"
-    if isinstance(hint, type) and issubclass(hint, StrEnum):
-        known[name] = {member: quoted(member.value) for member in hint}
-        return f"{name}[{value}]"
-    if dataclasses.is_dataclass(hint):
-        assert isinstance(hint, type)
-        known[name] = writer(hint) if _changes(hint) else _remembering(writer(hint))
-    else:
-        known[name] = _by_pydantic(hint)
-    return f"{name}({value})"
+        if get_origin(hint) in (Union, UnionType) and len(given) == 1:
+            return f'("null" if {value} is None else {self._expression(value, given[0], where)})'
+        if get_origin(hint) in (dict, Mapping) and get_args(hint)[0] is str and get_args(hint)[1] in _PLAIN:
+            entry = f"quoted(name) + ':' + {_PLAIN[get_args(hint)[1]].format('entry')}"
+            return f"'{{' + ','.join([{entry} for name, entry in {value}.items()]) + '}}'"
+        if dataclasses.is_dataclass(hint) and self._has_own(where):
+            assert isinstance(hint, type)
+            return self.object(hint, value, f"{where}.")
+        name = f"part{len(self.known)}"
+        if isinstance(hint, type) and issubclass(hint, StrEnum):
+            self.known[name] = {member: quoted(member.value) for member in hint}
+            return f"{name}[{value}]"
+        if dataclasses.is_dataclass(hint):
+            assert isinstance(hint, type)
+            self.known[name] = writer(hint) if _changes(hint) else _remembering(writer(hint))
+        else:
+            self.known[name] = _by_pydantic(hint)
+        return f"{name}({value})"
 
 
 def _by_pydantic(hint: Any) -> Write:

@@ -52,4 +52,12 @@ CREATE INDEX obligation_open ON obligation (machine) WHERE closed = 0;
 CREATE INDEX obligation_by_ecn ON obligation (ecn);
 """
 
-MIGRATIONS: Final[Sequence[str]] = (AVAILABLE, COLUMNS_BESIDE)
+# What rows that are written together have in common is stored once from here on; those that are there stay whole.
+SHARED = """
+CREATE TABLE shared (id INTEGER PRIMARY KEY, frame TEXT NOT NULL) STRICT;
+ALTER TABLE event ADD COLUMN shared INTEGER;
+ALTER TABLE requirement ADD COLUMN shared INTEGER;
+ALTER TABLE obligation ADD COLUMN shared INTEGER;
+"""
+
+MIGRATIONS: Final[Sequence[str]] = (AVAILABLE, COLUMNS_BESIDE, SHARED)

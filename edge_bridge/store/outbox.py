@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import apsw
 
@@ -12,13 +12,19 @@ from edge_bridge.domain.instant import Milliseconds
 from edge_bridge.domain.making import quickly_made
 from edge_bridge.errors import StoreError
 from edge_bridge.ports import OutboxRow
+from edge_bridge.store import shared
 from edge_bridge.store.inserting import Insertion
 
-_EVENTS: Final = Insertion("event", ("sequence", "id", "type", "origin", "subject", "time", "recorded", "body"))
+_EVENTS: Final = Insertion(
+    "event", ("sequence", "id", "type", "origin", "subject", "time", "recorded", "body", "shared")
+)
 
 
 class SealedEvent(Protocol):
-    """One event ready to be stored: an OutboxRow with the times of the fact and of its recording, UTC ms."""
+    """One event ready to be stored: an OutboxRow with the times of the fact and of its recording, UTC ms.
+
+    frame: what its body has in common with its neighbours', None where `body` is all of it.
+    """
 
     @property
     def sequence(self) -> int: ...
@@ -36,15 +42,21 @@ class SealedEvent(Protocol):
     def time(self) -> Milliseconds: ...
     @property
     def recorded(self) -> Milliseconds: ...
+    @property
+    def frame(self) -> str | None: ...
 
 
 @quickly_made
 @dataclass(frozen=True, slots=True)
 class StoredEvent(OutboxRow):
-    """One event as the audit log has it: when it happened and when it was committed, UTC ms."""
+    """One event as the audit log has it: when it happened and when it was committed, UTC ms.
+
+    frame: on its way into the store, see SealedEvent; what comes out has its whole body.
+    """
 
     time: Milliseconds
     recorded: Milliseconds
+    frame: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,20 +90,30 @@ def check_order(rows: Sequence[SealedEvent], last_sequence: int) -> None:
 
 def append(connection: apsw.Connection, rows: Sequence[SealedEvent]) -> None:
     """Add events, inside the caller's transaction."""
-    # str(): an enum's member would be bound by its type's rules, not as its text
-    _EVENTS.run(
-        connection,
-        ((r.sequence, r.id, str(r.type), r.origin, r.subject, r.time, r.recorded, r.body) for r in rows),
-    )
+    _EVENTS.run(connection, _bindings(connection, rows))
+
+
+def _bindings(connection: apsw.Connection, rows: Sequence[SealedEvent]) -> Iterator[tuple[Any, ...]]:
+    frame, number = None, None
+    for r in rows:
+        if r.frame is not frame:
+            frame, number = r.frame, None if r.frame is None else shared.keep(connection, r.frame)
+        # str(): an enum's member would be bound by its type's rules, not as its text
+        yield r.sequence, r.id, str(r.type), r.origin, r.subject, r.time, r.recorded, r.body, number
 
 
 def read(connection: apsw.Connection, after: int, limit: int) -> list[OutboxRow]:
     """Return the events with a sequence above `after`, in order, at most `limit`."""
+    beside, tables = shared.joined(connection, "event")
     found = connection.execute(
-        "SELECT sequence, id, type, origin, subject, body FROM event WHERE sequence > ? ORDER BY sequence LIMIT ?",
+        f"SELECT sequence, event.id, type, origin, subject, body, {beside} FROM {tables}"
+        " WHERE sequence > ? ORDER BY sequence LIMIT ?",
         (after, limit),
     )
-    return [OutboxRow(*row) for row in found]
+    return [
+        OutboxRow(sequence, identity, type_, origin, subject, shared.whole(body, number, frame))
+        for sequence, identity, type_, origin, subject, body, number, frame in found
+    ]
 
 
 def newest(connection: apsw.Connection) -> int:

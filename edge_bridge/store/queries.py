@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -10,7 +9,7 @@ from typing import Any, Literal, Self
 import apsw
 
 from edge_bridge.errors import StoreError
-from edge_bridge.store import outbox, schema
+from edge_bridge.store import outbox, schema, shared
 from edge_bridge.store.faults import in_plain_words
 from edge_bridge.store.outbox import Counts, Parked, StoredEvent
 from edge_bridge.store.rows import COLUMNS, Codec, check_kind
@@ -74,8 +73,7 @@ class Snapshot:
         with in_plain_words(self.path):
             if not self._connection.table_exists("main", kind):
                 return {}
-            found = self._connection.execute(f'SELECT key, doc FROM "{kind}" WHERE {where} ORDER BY rowid', values)
-            return {key: self._decode(kind, key, doc) for key, doc in found}
+            return dict(self._codec.select(self._connection, kind, where, values))
 
     def events(
         self,
@@ -99,12 +97,16 @@ class Snapshot:
                 values.append(str(value) if isinstance(value, str) else value)
         direction = "ASC" if order == "oldest" else "DESC"
         with in_plain_words(self.path):
+            beside, tables = shared.joined(self._connection, "event")
             found = self._connection.execute(
-                "SELECT sequence, id, type, origin, subject, body, time, recorded FROM event "
+                f"SELECT sequence, event.id, type, origin, subject, time, recorded, body, {beside} FROM {tables} "
                 f"WHERE {' AND '.join(conditions)} ORDER BY sequence {direction} LIMIT ?",
                 (*values, limit),
             )
-            return [StoredEvent(*row) for row in found]
+            return [
+                StoredEvent(sequence, id, type, origin, subject, shared.whole(body, number, frame), time, recorded)
+                for sequence, id, type, origin, subject, time, recorded, body, number, frame in found
+            ]
 
     def parked(self) -> list[Parked]:
         """Return the events that the broker refused, in order."""
@@ -133,6 +135,3 @@ class Snapshot:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def _decode(self, kind: str, key: str, doc: str) -> Any:
-        return self._codec.decode(kind, key, doc) if kind in self._codec else json.loads(doc)

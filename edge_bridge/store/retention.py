@@ -9,6 +9,7 @@ from typing import Any
 import apsw
 
 from edge_bridge.domain.instant import Milliseconds
+from edge_bridge.store import shared
 from edge_bridge.store.schema import transaction
 
 SLICE_ROWS = 500
@@ -79,11 +80,17 @@ def _old_upto(connection: apsw.Connection, after: int, sent_upto: int, older_tha
 
 def _delete_events(connection: apsw.Connection, after: int, upto: int) -> int:
     with transaction(connection):
+        frames: list[tuple[Any, ...]] = connection.execute(
+            "SELECT DISTINCT shared FROM event WHERE sequence > ? AND sequence <= ? AND shared IS NOT NULL",
+            (after, upto),
+        ).fetchall()
         connection.execute(
             "DELETE FROM event WHERE sequence > ? AND sequence <= ? AND sequence NOT IN (SELECT sequence FROM parked)",
             (after, upto),
         )
-        return connection.changes()
+        deleted = connection.changes()
+        shared.drop_unused(connection, [number for (number,) in frames], upto)
+        return deleted
 
 
 def _delete_observations(connection: apsw.Connection, older_than: Milliseconds) -> int:

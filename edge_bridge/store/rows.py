@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import groupby
+from operator import attrgetter
 from typing import Any, Final
 
 import apsw
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError
 
+from edge_bridge.domain.frame import LEAST
 from edge_bridge.errors import StoreError
-from edge_bridge.store.encoding import Write, writer
+from edge_bridge.store import shared
+from edge_bridge.store.encoding import Alike, Write, alike, writer
 from edge_bridge.store.inserting import Insertion
 
 # kind → the columns that people may ask for
@@ -32,6 +38,25 @@ BOUND: Final[Mapping[str, tuple[str, ...]]] = {
     "requirement": ("machine", "ecn"),
     "obligation": ("closed", "machine", "ecn"),
     "card": ("active", "closed"),
+}
+# what is each row's own where an ECN brings thousands that have all else in common, which is then stored once
+_ITEM: Final = (
+    "program",
+    "key",
+    "version",
+    "sha256",
+    "part",
+    "drawing",
+    "revision",
+    "row",
+    "item",
+    "route",
+    "effectivity",
+)
+_DEMANDED: Final = frozenset({"demand.machine", *(f"demand.{name}" for name in _ITEM)})
+OWN: Final[Mapping[str, frozenset[str]]] = {
+    "requirement": _DEMANDED | {"obligation"},
+    "obligation": _DEMANDED | {"id", "area", "last_event"},
 }
 HISTORY: Final = frozenset({"observation"})  # written, never loaded
 
@@ -92,28 +117,81 @@ class Codec:
             if gone:
                 connection.executemany(f'DELETE FROM "{kind}" WHERE key = ?', gone)
             if kept:
-                _INSERTIONS[kind].run(connection, self.bindings(kind, kept))
+                keep = partial(shared.keep, connection)
+                _INSERTIONS[kind].run(
+                    connection, self._sharing(kind, kept, keep) if kind in OWN else self._whole(kind, kept)
+                )
 
     def load(self, connection: apsw.Connection, kind: str) -> dict[str, Any]:
         """Return the kind's rows by key: of obligations and cards the open ones, of history none."""
         self._adapter(kind)
         if kind in HISTORY:
             return {}
+        if "closed" not in COLUMNS[kind]:
+            return dict(self.select(connection, kind))
         # of decades of obligations and cards, those that are open are found by the index of the open ones alone
-        where = f'INDEXED BY "{kind}_open" WHERE closed = 0' if "closed" in COLUMNS[kind] else ""
-        found = connection.execute(f'SELECT key, doc FROM "{kind}" {where} ORDER BY rowid')
-        return {key: self.decode(kind, key, doc) for key, doc in found}
+        return dict(self.select(connection, kind, "closed = 0", hint=f'INDEXED BY "{kind}_open"'))
+
+    def select(
+        self, connection: apsw.Connection, kind: str, where: str = "true", values: tuple[Any, ...] = (), hint: str = ""
+    ) -> Iterator[tuple[str, Any]]:
+        """Yield the rows of which this is true, oldest first, with their keys; those of a kind not told of as plain dicts."""
+        beside, tables = shared.joined(connection, kind, hint) if kind in OWN else ("NULL, NULL", f'"{kind}" {hint}')
+        asked = f'SELECT key, doc, {beside} FROM {tables} WHERE {where} ORDER BY "{kind}".rowid'
+        for key, own, number, frame in connection.execute(asked, values):
+            doc = shared.whole(own, number, frame)
+            yield key, self.decode(kind, key, doc) if kind in self else json.loads(doc)
 
     def _adapter(self, kind: str) -> TypeAdapter[Any]:
         if kind not in self._adapters:
             raise StoreError(f"the store was not told of rows of kind {kind!r}", "name its type when opening the store")
         return self._adapters[kind]
 
-    def bindings(self, kind: str, rows: Iterable[tuple[str, Any]]) -> Iterator[tuple[Any, ...]]:
+    def _whole(self, kind: str, rows: Iterable[tuple[str, Any]]) -> Iterator[tuple[Any, ...]]:
         """Yield what each row binds, one at a time: the JSON of 100 000 rows is never in memory together."""
         bound = BOUND.get(kind, ())
         for key, row in rows:
             yield key, self.encode(kind, key, row), *[getattr(row, column) for column in bound]
+
+    def _sharing(
+        self, kind: str, rows: Iterable[tuple[str, Any]], keep: Callable[[str], int]
+    ) -> Iterator[tuple[Any, ...]]:
+        """Yield the same of rows that may have most in common."""
+        written, beside = alike(self._types[kind], OWN[kind]), attrgetter(*BOUND[kind])
+
+        def common(pair: tuple[str, Any]) -> object:
+            try:
+                return written.common(pair[1])
+            except AttributeError:  # no row of this kind: written alone, which says what is wrong
+                return pair
+
+        for _, group in groupby(rows, common):
+            together = list(group)
+            frame = self._frame(written, together) if len(together) >= LEAST else None
+            if frame is None:
+                for key, row in together:
+                    yield key, self.encode(kind, key, row), *beside(row), None
+                continue
+            number = keep(frame)
+            for key, row in together:
+                try:
+                    own = written.own(row)
+                    if not own.isascii():
+                        own.encode()
+                except Exception:  # noqa: BLE001 - as in `encode`
+                    yield key, self.encode(kind, key, row), *beside(row), None
+                else:
+                    yield key, own, *beside(row), number
+
+    @staticmethod
+    def _frame(written: Alike, rows: Sequence[tuple[str, Any]]) -> str | None:
+        """Return the frame of these rows, None when a value is not of its declared type."""
+        try:
+            frame = written.frame(rows[0][1])
+            frame.encode()
+        except Exception:  # noqa: BLE001 - as in `encode`
+            return None
+        return frame
 
 
 def check_kind(kind: str) -> None:
@@ -122,4 +200,7 @@ def check_kind(kind: str) -> None:
         raise StoreError(f"there is no table for rows of kind {kind!r}", f"known kinds: {', '.join(sorted(COLUMNS))}")
 
 
-_INSERTIONS: Final = {kind: Insertion(kind, ("key", "doc", *BOUND.get(kind, ())), upsert=True) for kind in COLUMNS}
+_INSERTIONS: Final = {
+    kind: Insertion(kind, ("key", "doc", *BOUND.get(kind, ()), *["shared"] * (kind in OWN)), upsert=True)
+    for kind in COLUMNS
+}

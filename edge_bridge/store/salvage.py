@@ -16,12 +16,15 @@ from typing import Any
 import apsw
 
 from edge_bridge.errors import StoreError
-from edge_bridge.store import schema
+from edge_bridge.store import schema, shared
 from edge_bridge.store.faults import in_plain_words
-from edge_bridge.store.rows import BOUND, COLUMNS, Codec
+from edge_bridge.store.rows import BOUND, COLUMNS, OWN, Codec
 
 _EVENT = "sequence, id, type, origin, subject, time, recorded, body"
 _PARKED = "sequence, code, reason, at"
+Frames = dict[int, str] | None
+"""What rows have in common, as far as it is readable; None where the schema is older than that."""
+
 _META: Mapping[str, type] = {"site": str, "gateway": str, "epoch": str, "sent_upto": int, "session": int}
 
 
@@ -94,10 +97,11 @@ def _copy(path: Path, target: apsw.Connection, codec: Codec) -> Saved:
     saved = Saved()
     with closing(schema.connect_reader(path)) as source, schema.transaction(target):
         meta = _read_meta(source)
-        _copy_events(source, target, saved)
+        frames = _read_frames(source, saved)
+        _copy_events(source, target, frames, saved)
         _copy_parked(source, target, saved)
         for kind in COLUMNS:
-            _copy_rows(source, target, codec, kind, saved)
+            _copy_rows(source, target, frames, codec, kind, saved)
         # A sequence must never name two events. Where the newest ones are unknown, only a new epoch is sure of that.
         saved.new_epoch = "epoch" not in meta or "sent_upto" not in meta or not saved.tail
         if saved.new_epoch:
@@ -117,10 +121,19 @@ def _read_meta(source: apsw.Connection) -> dict[str, schema.MetaValue]:
     return {key: value for key, value in found.items() if isinstance(value, _META.get(key, ()))}
 
 
-def _copy_events(source: apsw.Connection, target: apsw.Connection, saved: Saved) -> None:
-    for row in _readable(source, "event", _EVENT, saved):
-        with suppress(apsw.ConstraintError):  # bytes that are not what the column holds
-            target.execute(f"INSERT INTO event ({_EVENT}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+def _read_frames(source: apsw.Connection, saved: Saved) -> Frames:
+    with suppress(apsw.Error):
+        if source.table_exists("main", "shared"):
+            return {int(number): str(frame) for number, frame in _readable(source, "shared", "id, frame", saved)}
+    return None
+
+
+def _copy_events(source: apsw.Connection, target: apsw.Connection, frames: Frames, saved: Saved) -> None:
+    """Copy events, each with its whole body."""
+    for *row, own, number in _readable(source, "event", f"{_EVENT}, {_number(frames)}", saved):
+        with suppress(StoreError, UnicodeError, apsw.ConstraintError):  # bytes that are not what the column holds
+            body = _whole(own, number, frames)
+            target.execute(f"INSERT INTO event ({_EVENT}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*row, body))
     saved.events, saved.first, saved.last = target.execute(
         "SELECT count(*), coalesce(min(sequence), 0), coalesce(max(sequence), 0) FROM event"
     ).get
@@ -142,20 +155,34 @@ def _copy_parked(source: apsw.Connection, target: apsw.Connection, saved: Saved)
             target.execute(f"INSERT INTO parked ({_PARKED}) VALUES (?, ?, ?, ?)", row)
 
 
-def _copy_rows(source: apsw.Connection, target: apsw.Connection, codec: Codec, kind: str, saved: Saved) -> None:
+def _copy_rows(
+    source: apsw.Connection, target: apsw.Connection, frames: Frames, codec: Codec, kind: str, saved: Saved
+) -> None:
     """Copy what fits its type. What is written beside a document is written anew: an older schema has it nowhere else."""
     bound = BOUND.get(kind, ())
     columns = ("key", "doc", *bound)
     names, marks = ", ".join(columns), ", ".join("?" * len(columns))
     told = kind in codec
-    for _, key, doc, *beside in _readable(source, kind, f"rowid, {'key, doc' if told else names}", saved):
+    of = _number(frames if kind in OWN else None)
+    for _, number, key, own, *beside in _readable(source, kind, f"rowid, {of}, {'key, doc' if told else names}", saved):
         try:
+            doc = _whole(own, number, frames)
             row = codec.decode(kind, str(key), str(doc)) if told else None
             values = [getattr(row, column) for column in bound] if told else beside
             target.execute(f'INSERT INTO "{kind}" ({names}) VALUES ({marks})', (key, doc, *values))
             saved.rows += 1
-        except (StoreError, apsw.ConstraintError):
+        except (StoreError, UnicodeError, apsw.ConstraintError):
             saved.unreadable += 1
+
+
+def _number(frames: Frames) -> str:
+    """Return the SQL of the number of a row's frame."""
+    return "NULL" if frames is None else "shared"
+
+
+def _whole(own: Any, number: int | None, frames: Frames) -> Any:
+    frame = None if number is None or frames is None else frames.get(number)
+    return shared.whole(own, number, frame)
 
 
 def _readable(source: apsw.Connection, table: str, columns: str, saved: Saved) -> Iterator[tuple[Any, ...]]:

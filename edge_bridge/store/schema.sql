@@ -6,6 +6,14 @@ CREATE TABLE meta (
     value ANY NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- What rows written together have in common, once: a document with marks (control characters 1 to 30) in the places of what
+-- each row has of its own. A row whose `shared` is not null has there the number of its frame, and as `doc` or `body` its own
+-- pieces in the order of the marks, joined by character 31; the row is the frame with the pieces in it.
+CREATE TABLE shared (
+    id    INTEGER PRIMARY KEY,
+    frame TEXT NOT NULL
+) STRICT;
+
 -- Outbox and audit log in one: every event as it was, or will be, sent. `time` and `recorded` are UTC ms.
 -- No unique index on `id`: random ids would cost each group commit a page per row, and nothing looks events up by id.
 -- By subject they are looked up by hand at the most: an index would be written for each event and read by nobody.
@@ -17,7 +25,8 @@ CREATE TABLE event (
     subject  TEXT NOT NULL,
     time     INTEGER NOT NULL,
     recorded INTEGER NOT NULL,
-    body     BLOB NOT NULL
+    body     BLOB NOT NULL,
+    shared   INTEGER
 ) STRICT;
 CREATE INDEX event_by_type ON event (type);
 
@@ -44,7 +53,8 @@ CREATE TABLE requirement (
     key     TEXT PRIMARY KEY,
     doc     TEXT NOT NULL,
     machine TEXT,
-    ecn     TEXT
+    ecn     TEXT,
+    shared  INTEGER
 ) STRICT;
 CREATE INDEX requirement_by_machine ON requirement (machine);
 CREATE INDEX requirement_by_ecn ON requirement (ecn);
@@ -55,7 +65,8 @@ CREATE TABLE obligation (
     doc     TEXT NOT NULL,
     closed  INTEGER NOT NULL,
     machine TEXT,
-    ecn     TEXT
+    ecn     TEXT,
+    shared  INTEGER
 ) STRICT;
 CREATE INDEX obligation_open ON obligation (machine) WHERE closed = 0;
 CREATE INDEX obligation_by_ecn ON obligation (ecn);

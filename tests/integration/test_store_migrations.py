@@ -13,7 +13,7 @@ from edge_bridge.store import Snapshot, schema
 from edge_bridge.store.rows import Codec
 from tests.integration.store_samples import KINDS, Colour, Duty, Need, Tally, event, events, open_store
 
-SECOND = Path(__file__).parent / "store_schemas" / "2.sql"
+SCHEMAS = Path(__file__).parent / "store_schemas"
 OPEN, DONE, OTHER = (
     Duty(Need("m1", "O1")),
     Duty(Need("m1", "O2", "E-2"), verdict=Colour.GREEN, closed=True),
@@ -27,7 +27,7 @@ def old_database(path: Path, version: int, *, garbled: bool = False) -> None:
     """Leave what a release of this schema left: three obligations, in an order that is not that of their keys."""
     codec = Codec(KINDS)
     with closing(schema.connect(path)) as old, schema.transaction(old):
-        old.execute(SECOND.read_text("utf-8"))
+        old.execute((SCHEMAS / f"{min(max(version, 2), 3)}.sql").read_text("utf-8"))
         if version == 1:
             old.execute("DROP TABLE available")
         old.pragma("application_id", schema.APPLICATION_ID)
@@ -37,11 +37,15 @@ def old_database(path: Path, version: int, *, garbled: bool = False) -> None:
         for key, row in (("o9", OPEN), ("o1", DONE), ("o5", OTHER)):
             doc = codec.encode("obligation", key, row)
             old.execute("INSERT INTO obligation (key, doc, closed) VALUES (?, ?, ?)", (key, doc, row.closed))
+            if version >= 3:
+                old.execute("UPDATE obligation SET machine = ?, ecn = ? WHERE key = ?", (row.machine, row.ecn, key))
         if garbled:
             old.execute("INSERT INTO obligation (key, doc, closed) VALUES ('oX', ?, 1)", (SOUND,))
         for key in ("m1|O1", "m2|O1"):
             doc = f'{{"demand": {{"machine": "{key[:2]}", "key": "O1", "ecn": "E-1"}}}}'
             old.execute("INSERT INTO requirement (key, doc) VALUES (?, ?)", (key, doc))
+            if version >= 3:
+                old.execute("UPDATE requirement SET machine = ?, ecn = 'E-1' WHERE key = ?", (key[:2], key))
         old.execute("INSERT INTO machine (key, doc) VALUES ('m1', ?)", (codec.encode("machine", "m1", Tally(7)),))
         for one in events(1, 3):
             old.execute(
@@ -57,16 +61,17 @@ def old_database(path: Path, version: int, *, garbled: bool = False) -> None:
 def shape(connection: apsw.Connection) -> dict[str, str]:
     """Return the SQL of every table and index, by name, without its white space and comments."""
     found = connection.execute("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL")
-    return {name: " ".join(sql.split()).replace("( ", "(").replace(" )", ")") for name, sql in found}
+    return {name: " ".join(sql.split()).replace("( ", "(").replace(" )", ")").replace(" ,", ",") for name, sql in found}
 
 
-@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("version", [1, 2, 3])
 def test_an_older_database_becomes_what_a_new_one_is(tmp_path: Path, version: int) -> None:
     """Every table and index, whatever release made it."""
     open_store(tmp_path / "new.db").close()
     old_database(tmp_path / "old.db", version)
     with Snapshot.open(tmp_path / "old.db") as looked_at:
         assert looked_at.rows("available") == {}, "a look before the update finds nothing of what came since"
+        assert [one.body for one in looked_at.events()] == [event(n).body for n in (1, 2, 3)]
         assert set(looked_at.find("obligation", machine="m1", closed=False)) == {"o9"}
     open_store(tmp_path / "old.db").close()
     with closing(schema.connect(tmp_path / "old.db")) as old, closing(schema.connect(tmp_path / "new.db")) as new:
@@ -74,10 +79,11 @@ def test_an_older_database_becomes_what_a_new_one_is(tmp_path: Path, version: in
         assert old.pragma("user_version") == new.pragma("user_version") == NEWEST
 
 
-def test_nothing_of_an_older_database_is_lost(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_nothing_of_an_older_database_is_lost(tmp_path: Path, version: int) -> None:
     """State, history, events and position are there after the update, in their order, and found by every column."""
     path = tmp_path / "store.db"
-    old_database(path, 2)
+    old_database(path, version)
     with open_store(path) as store:
         assert (store.recovered, store.epoch, store.last_sequence, store.sent_upto) == (None, "e", 3, 1)
         assert list(store.load("obligation").items()) == [("o9", OPEN), ("o5", OTHER)]
@@ -91,31 +97,34 @@ def test_nothing_of_an_older_database_is_lost(tmp_path: Path) -> None:
         assert list(people.find("requirement", machine="m2")) == ["m2|O1"]
 
 
-def test_a_document_that_is_no_json_does_not_stop_an_update(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", [2, 3])
+def test_a_document_that_is_no_json_does_not_stop_an_update(tmp_path: Path, version: int) -> None:
     """It is kept as it is: one row of history must not keep the gateway from starting."""
     path = tmp_path / "store.db"
-    old_database(path, 2, garbled=True)
+    old_database(path, version, garbled=True)
     with open_store(path) as store:
         assert set(store.load("obligation")) == {"o9", "o5"}
         assert store._reader.execute("SELECT doc, machine FROM obligation WHERE key = 'oX'").get == (GARBLED, None)
 
 
-def test_an_update_that_fails_leaves_the_database_as_it_was(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", [2, 3])
+def test_an_update_that_fails_leaves_the_database_as_it_was(tmp_path: Path, version: int) -> None:
     """One transaction: the older release can be installed again."""
     path = tmp_path / "store.db"
-    old_database(path, 2)
+    old_database(path, version)
     with closing(schema.connect(path)) as old:
         before = shape(old)
         with pytest.raises(apsw.SQLError):
             schema.prepare(old, path, [*schema.MIGRATIONS, "no SQL at all"])
-        assert (shape(old), old.pragma("user_version")) == (before, 2)
+        assert (shape(old), old.pragma("user_version")) == (before, version)
         assert old.execute("SELECT count(*) FROM obligation").get == 3
 
 
-def test_an_older_database_that_is_damaged_is_saved_into_the_newest_schema(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", [2, 3])
+def test_an_older_database_that_is_damaged_is_saved_into_the_newest_schema(tmp_path: Path, version: int) -> None:
     """What an older schema does not have beside its documents is made from them."""
     path = tmp_path / "store.db"
-    old_database(path, 2, garbled=True)
+    old_database(path, version, garbled=True)
     with closing(schema.connect(path)) as connection:
         schema.write_meta(connection, {"clean": 0})
         (root,) = (connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'known'").get,)
