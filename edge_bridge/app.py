@@ -284,6 +284,7 @@ class Daemon:
             about=self._about,
             retained=self._projection,
             on_command=self._on_command,
+            on_sent=self._pipeline.sent,
             on_parked=self._on_parked,
         )
 

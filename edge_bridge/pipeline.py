@@ -119,6 +119,10 @@ class Pipeline:
         """Have a turn taken now: time went on."""
         self._wake.set()
 
+    def sent(self, upto: int) -> None:
+        """Take note that the broker has all events up to this sequence: a first scan goes no faster than that."""
+        self._entrance.sent(upto)
+
     async def ask(self, identity: str, signal: Acknowledge | Waive) -> Answer:
         """Carry out a command; return its answer once it is committed. The same id again repeats the answer."""
         answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
@@ -187,6 +191,7 @@ class Pipeline:
     async def close(self) -> None:
         """Take what still waits, and keep what is only in memory."""
         self._alarm.cancel()
+        self._entrance.close()
         await self._settle()
         while self._queue:
             await self.turn()

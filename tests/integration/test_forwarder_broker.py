@@ -35,6 +35,10 @@ async def test_events_arrive_in_order_without_gaps_or_duplicates(broker):
         assert (consumer.duplicates, consumer.conflicts) == (0, [])
         bodies = [payload for topic, payload, _ in platform.messages if "/evt/" in topic]
         assert bodies == [row.body for row in gateway.outbox.stored]
+        upto = [told for told, _ in gateway.told]
+        assert upto == sorted(set(upto))
+        assert upto[-1] == 1000
+        assert any(told > stored for told, stored in gateway.told)  # told at once, written down a little later
 
 
 async def test_attributes_are_mirrored_as_user_properties(broker):
