@@ -80,9 +80,10 @@ async def test_broker_killed_in_mid_stream_loses_and_reorders_nothing(tmp_path):
             for _ in range(3):
                 with Subscriber(broker.port, TOPICS.everything, consumer=consumer):
                     goal = len(consumer.events) + 300
-                    gateway.add(2000)
+                    gateway.add(1900)
                     await until(lambda goal=goal: len(consumer.events) >= goal)
                     broker.kill()
+                gateway.add(100)
                 await until(lambda: not gateway.health.connected)
                 broker.start()
             with Subscriber(broker.port, TOPICS.everything, consumer=consumer) as platform:
