@@ -63,7 +63,10 @@ class Entrance:
         self._waiting += 1
         if isinstance(signal, _NOTICES):
             self._notices[signal.source] += 1
-        self._tell()
+            if self._notices[signal.source] >= MOST_NOTICES:
+                self._notice_room[signal.source].clear()
+        if self._waiting >= MOST_WAITING:
+            self._tell()
 
     def left(self, waiting: Iterable[Signal]) -> None:
         """Take note of those that still wait, after some were taken."""

@@ -21,6 +21,7 @@ from edge_bridge.domain.agenda import Duty
 from edge_bridge.domain.event import EventType
 from edge_bridge.domain.instant import to_text
 from edge_bridge.domain.ledger import Ledger
+from edge_bridge.domain.making import quickly_made
 from edge_bridge.domain.plant import Plant
 from edge_bridge.domain.portions import finished
 from edge_bridge.domain.signal import Acknowledge, Remark, Signal, Waive
@@ -50,6 +51,7 @@ class Committed:
     events: int
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class _Waiting:
     """A signal on its way in; a command has an id and somebody who waits for the answer."""
