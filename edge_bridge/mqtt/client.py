@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 import paho.mqtt.client as paho
-from paho.mqtt.enums import MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.enums import MessageState, MQTTErrorCode, MQTTProtocolVersion
 
 from edge_bridge.mqtt.properties import text, variable_integer
 
@@ -15,7 +15,8 @@ _PUBLISH, _RETAINED = b"\x32", b"\x33"  # QoS 1 (MQTT 5 clause 3.3.1)
 _PUBACK = 0x40
 _USUAL = (0x00, 0x10)  # taken; taken, and nobody subscribes (MQTT 5 table 3-4)
 _CHUNK = 65536  # bytes read at once
-_SENT = paho.MQTTMessage()  # what paho finds under the id of a message that it did not send itself
+_SENT = paho.MQTTMessage()  # what paho finds under the id of a message that it did not send itself: one in flight
+_SENT.qos, _SENT.state = 1, MessageState.MQTT_MS_WAIT_FOR_PUBACK
 
 
 class Client(paho.Client):
