@@ -24,7 +24,7 @@ from edge_bridge.errors import ConfigError, StoreError
 from edge_bridge.forwarder import Forwarder
 from edge_bridge.identity import Ids
 from edge_bridge.pipeline import Committed, Pipeline
-from edge_bridge.ports import Answer, Clock, Command
+from edge_bridge.ports import Clock, Command
 from edge_bridge.progress import Progress
 from edge_bridge.projection import Projection
 from edge_bridge.room import Room
@@ -283,12 +283,10 @@ class Daemon:
             next_session=store.next_session,
             about=self._about,
             retained=self._projection,
-            on_command=self._on_command,
+            on_command=self._commands.carry_out,
+            on_sent=self._pipeline.sent,
             on_parked=self._on_parked,
         )
-
-    async def _on_command(self, command: Command) -> Answer:
-        return await self._commands.carry_out(command)
 
     def _on_parked(self, sequence: int, code: int) -> None:
         self._incident("event_parked", {"code": f"0x{code:02X}", "sequence": str(sequence)})

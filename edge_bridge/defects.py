@@ -27,6 +27,8 @@ class SetAside:
 
     def rests(self, signal: Signal, now: Stamp) -> bool:
         """Tell whether this signal is not to be tried now."""
+        if not self._resting:
+            return False
         resting = self._resting.get(name_of(signal))
         return resting is not None and now.boottime < resting.until
 

@@ -21,6 +21,7 @@ from edge_bridge.domain.agenda import Duty
 from edge_bridge.domain.event import EventType
 from edge_bridge.domain.instant import to_text
 from edge_bridge.domain.ledger import Ledger
+from edge_bridge.domain.making import quickly_made
 from edge_bridge.domain.plant import Plant
 from edge_bridge.domain.portions import finished
 from edge_bridge.domain.signal import Acknowledge, Remark, Signal, Waive
@@ -50,6 +51,7 @@ class Committed:
     events: int
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class _Waiting:
     """A signal on its way in; a command has an id and somebody who waits for the answer."""
@@ -119,6 +121,10 @@ class Pipeline:
         """Have a turn taken now: time went on."""
         self._wake.set()
 
+    def sent(self, upto: int) -> None:
+        """Take note that the broker has all events up to this sequence: a first scan goes no faster than that."""
+        self._entrance.sent(upto)
+
     async def ask(self, identity: str, signal: Acknowledge | Waive) -> Answer:
         """Carry out a command; return its answer once it is committed. The same id again repeats the answer."""
         answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
@@ -187,6 +193,7 @@ class Pipeline:
     async def close(self) -> None:
         """Take what still waits, and keep what is only in memory."""
         self._alarm.cancel()
+        self._entrance.close()
         await self._settle()
         while self._queue:
             await self.turn()

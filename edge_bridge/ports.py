@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from edge_bridge.domain.ecn import EcnDraft
 from edge_bridge.domain.instant import Stamp
+from edge_bridge.domain.making import quickly_made
 from edge_bridge.domain.reading import Reading
 from edge_bridge.domain.signal import Report
 from edge_bridge.options import AdapterOptions
@@ -169,6 +170,7 @@ class Traces(Protocol):
         """Return the ECNs of a file with their origins. Raises AdapterError with the place and the fix."""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class OutboxRow:
     """One event as it will be sent, now and for ever: its bytes are made once."""
@@ -211,6 +213,7 @@ class Command:
     retained: bool = False
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What a command is answered: carried out or refused, and why."""

@@ -12,6 +12,7 @@ from adapters.plm_folder.groups import Outcome, Request
 from adapters.plm_folder.lane import Lane, Overdue
 from adapters.plm_folder.nursery import Nursery, Order
 from adapters.plm_folder.unreadable import Unreadable
+from edge_bridge.domain.making import quickly_made
 
 READER = "adapters.plm_folder.reading:read_file"
 LARGE = 250_000  # bytes: what takes a while to read without being hostile
@@ -32,6 +33,7 @@ class Limits:
     idle: float = 60.0
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Question:
     """A file to be read. tell: called once with its ECNs, Unreadable, or AdapterError. late: called when that takes long."""

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from edge_bridge.domain.ecn import EcnDraft
 from edge_bridge.domain.instant import DAY, Milliseconds, TimeQuality, When
+from edge_bridge.domain.making import quickly_made
 from edge_bridge.domain.plant import Plant
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Timing:
     """What the dates mean, at the moment A when the gateway held the file.

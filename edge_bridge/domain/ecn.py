@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from edge_bridge.domain.instant import Stamp, When
+from edge_bridge.domain.making import quickly_made
 
 STAGES = ("released", "programming", "review", "approved", "available")  # what a file or a share can say, in order
 LOADED = "loaded"  # the last stage: the program on the machine, which no file can say
@@ -92,6 +93,7 @@ class EcnDraft:
         return hashlib.sha256(json.dumps(content, ensure_ascii=False).encode()).hexdigest()
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Ecn:
     """An ECN as the gateway holds it, with where and when it came from.

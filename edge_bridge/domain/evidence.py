@@ -9,6 +9,7 @@ from typing import Any
 
 from edge_bridge.domain import program
 from edge_bridge.domain.instant import Stamp, to_text_or_none
+from edge_bridge.domain.making import quickly_made
 from edge_bridge.domain.plant import Judge, Machine
 from edge_bridge.domain.reading import Evidence, Execution, Reading
 from edge_bridge.domain.routing import Demand
@@ -36,6 +37,7 @@ class Blind(StrEnum):
     GATEWAY_DOWN = "gateway_down"  # the gateway was off when it fell due
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Assessment:
     """What a reading shows of one program: a comparison with its evidence, or the reason why there is none."""

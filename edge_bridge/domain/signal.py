@@ -8,9 +8,11 @@ from typing import Any
 from edge_bridge.domain.ecn import EcnDraft
 from edge_bridge.domain.event import EventType
 from edge_bridge.domain.instant import Milliseconds, Stamp
+from edge_bridge.domain.making import quickly_made
 from edge_bridge.domain.reading import Evidence, Reading
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class EcnNotice:
     """One complete, readable ECN file: its path below the source's folder, SHA-256 of its bytes, and the ECNs in it.

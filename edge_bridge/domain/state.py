@@ -124,6 +124,7 @@ class SourceState:
 IN_DOUBT = " in doubt"  # no file states a word that begins with a blank
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class FileMemory:
     """The last content processed under one path, so that it is not processed twice.

@@ -16,7 +16,8 @@ from edge_bridge.forwarder.mirror import JSON, Mirror
 from edge_bridge.forwarder.replay import Replay, Replays
 from edge_bridge.forwarder.retained import RetainedTopics
 from edge_bridge.forwarder.stream import Stream
-from edge_bridge.mqtt import PublishProperties, Session
+from edge_bridge.mqtt import Session
+from edge_bridge.mqtt.properties import NO_PROPERTIES
 from edge_bridge.ports import OutboxRow
 
 NO_MATCHING_SUBSCRIBERS = 0x10  # MQTT 5 clause 3.4.2.1: a success code, and yet nobody gets the message
@@ -34,7 +35,7 @@ class Urgent:
     topic: str
     body: bytes
     retain: bool
-    properties: PublishProperties = JSON
+    properties: bytes = JSON
     done: Callable[[int], None] | None = None
 
 
@@ -239,7 +240,7 @@ class Courier:
             body or b"",
             partial(self._retained_done, topic, body),
             retain=True,
-            properties=JSON if body else None,
+            properties=JSON if body else NO_PROPERTIES,
         )
         return True
 

@@ -62,7 +62,8 @@ class Forwarder:
 
     source: CloudEvents source of the outbox's events. about: what a birth says beside the forwarder's own facts (epoch,
     versions, config_hash, boot_id, health …), JSON-ready. next_session: stores and returns the number of the next birth.
-    on_command: carries out a command. on_parked: told the sequence and reason code of a row set aside.
+    on_command: carries out a command. on_sent: told the sequence up to which everything is sent, before that is stored.
+    on_parked: told the sequence and reason code of a row set aside.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class Forwarder:
         about: Callable[[], Mapping[str, Any]] = dict,
         retained: Retained | None = None,
         on_command: Callable[[Command], Awaitable[Answer]],
+        on_sent: Callable[[int], None] = lambda _upto: None,
         on_parked: Callable[[int, int], None] = lambda _sequence, _code: None,
         connector: Connect | None = None,
         timing: Timing = Timing(),
@@ -102,7 +104,7 @@ class Forwarder:
         self._last_error: str | None = None
         self._refused = False
         self._told = False
-        self._position = Position(outbox, self._load, clock, on_parked)
+        self._position = Position(outbox, self._load, clock, on_sent, on_parked)
         self._suspect: tuple[int, int] = (0, 0)  # sequence, connections lost with it in flight
 
     # -- for the rest of the daemon -------------------------------------------------------------------------------------

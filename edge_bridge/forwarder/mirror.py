@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from edge_bridge.contract.envelope import CONTENT_TYPE, SEQUENCE_DIGITS
-from edge_bridge.mqtt.properties import PublishProperties, content_type, correlation_data, user_property, with_length
+from edge_bridge.mqtt.properties import content_type, correlation_data, user_property, with_length
 from edge_bridge.ports import OutboxRow
 
 _LONGEST_SUBJECT = 1000  # a longer one stays in the envelope only
@@ -20,9 +20,9 @@ class Mirror:
         self._constant = content_type(CONTENT_TYPE) + user_property("source", source)
         self._head = lru_cache(maxsize=4096)(self._pack_head)
 
-    def of(self, row: OutboxRow) -> PublishProperties:
+    def of(self, row: OutboxRow) -> bytes:
         """Return the properties of an event: all but the digits of its sequence come from a cache."""
-        return PublishProperties(self._head(row.type, row.subject) + b"%020d" % row.sequence)
+        return self._head(row.type, row.subject) + b"%020d" % row.sequence
 
     def _pack_head(self, type: str, subject: str) -> bytes:
         packed = self._constant + user_property("type", type if type.startswith(_PREFIX) else f"{_PREFIX}{type}.v1")
@@ -31,11 +31,11 @@ class Mirror:
         return with_length(packed + _BEFORE_DIGITS, SEQUENCE_DIGITS)
 
 
-JSON = PublishProperties(with_length(content_type("application/json")))
+JSON = with_length(content_type("application/json"))
 
 
-def of_answer(correlation: bytes | None) -> PublishProperties:
+def of_answer(correlation: bytes | None) -> bytes:
     """Return the properties of a command's answer."""
     if correlation is None:
         return JSON
-    return PublishProperties(with_length(content_type("application/json") + correlation_data(correlation)))
+    return with_length(content_type("application/json") + correlation_data(correlation))

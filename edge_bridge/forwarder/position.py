@@ -18,21 +18,36 @@ log = structlog.get_logger(__name__)
 
 
 class Position:
-    """Follows the load's live stream. error: why the position cannot be stored now. parked: rows set aside by us."""
+    """Follows the load's live stream. on_sent: told each new position, on_parked: sequence and code of a row set aside.
 
-    def __init__(self, outbox: Outbox, load: Load, clock: Clock, on_parked: Callable[[int, int], None]) -> None:
+    error: why the position cannot be stored now. parked: rows set aside by us.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        load: Load,
+        clock: Clock,
+        on_sent: Callable[[int], None],
+        on_parked: Callable[[int, int], None],
+    ) -> None:
         self._outbox = outbox
         self._load = load
         self._clock = clock
+        self._on_sent = on_sent
         self._on_parked = on_parked
-        self._marked = outbox.sent_upto
+        self._marked = self._told = outbox.sent_upto
         self._moved = asyncio.Event()
         self.error: str | None = None
         self.parked = 0
 
     def note(self) -> None:
         """Look whether there is something to write; cheap, called once for each batch of acknowledgements."""
-        if self._load.live.position > self._marked or self._load.parks:
+        position = self._load.live.position
+        if position > self._told:
+            self._told = position
+            self._on_sent(position)
+        if position > self._marked or self._load.parks:
             self._moved.set()
 
     async def keep(self) -> None:

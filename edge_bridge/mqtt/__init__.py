@@ -3,7 +3,6 @@
 from edge_bridge.config import MqttOptions
 from edge_bridge.mqtt.connect import Connector, Will
 from edge_bridge.mqtt.failures import BrokerError, BrokerRefusedError
-from edge_bridge.mqtt.properties import PublishProperties
 from edge_bridge.mqtt.session import Done, Message, Session
 
 __all__ = [
@@ -13,7 +12,6 @@ __all__ = [
     "Done",
     "Message",
     "MqttOptions",
-    "PublishProperties",
     "Session",
     "Will",
 ]

@@ -8,11 +8,11 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from edge_bridge.config import MqttOptions
 from edge_bridge.errors import ConfigError
+from edge_bridge.mqtt.client import Client
 from edge_bridge.mqtt.failures import BrokerError, NoAnswerError, OldBrokerError, SilentBrokerError, unreachable
 from edge_bridge.mqtt.properties import connect_properties, will_properties
 from edge_bridge.mqtt.session import Message, Session
@@ -97,7 +97,7 @@ class Connector:
         await session.start(self._answer_within)
         return session
 
-    async def _reach(self, version: str, will: Will) -> paho.Client:
+    async def _reach(self, version: str, will: Will) -> Client:
         """Connect the socket in a thread: name resolution and the TLS handshake block."""
         client = self._client(version, will)
         attempt = asyncio.ensure_future(asyncio.to_thread(self._connect, client, version))
@@ -115,10 +115,10 @@ class Connector:
             raise unreachable(error, self.options.address) from error
         return client
 
-    def _client(self, version: str, will: Will) -> paho.Client:
+    def _client(self, version: str, will: Will) -> Client:
         # Clean start is off so that commands wait for us. Our own unacknowledged events do not count as state of the
         # session: they come again from the outbox, with new packet ids, which QoS 1 allows the receiver not to notice.
-        client = paho.Client(
+        client = Client(
             CallbackAPIVersion.VERSION2,
             client_id=self._client_id,
             protocol=_PROTOCOLS[version],
@@ -134,7 +134,7 @@ class Connector:
         client.will_set(will.topic, will.body, qos=1, retain=True, properties=properties)
         return client
 
-    def _connect(self, client: paho.Client, version: str) -> None:
+    def _connect(self, client: Client, version: str) -> None:
         if self.options.tls:
             client.tls_set_context(tls_context(self.options))
         more = {"clean_start": False, "properties": connect_properties(SESSION_EXPIRY_S)} if version == "5" else {}
@@ -145,7 +145,7 @@ def _later(*_: object) -> None:
     """Leave the packet in paho's queue."""
 
 
-def _discard(attempt: asyncio.Future[None], client: paho.Client) -> None:
+def _discard(attempt: asyncio.Future[None], client: Client) -> None:
     """Close what a thread connected after everybody stopped waiting."""
     if not attempt.cancelled() and attempt.exception() is None and (late := client.socket()) is not None:
         late.close()

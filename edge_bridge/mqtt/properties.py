@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 LARGEST_INBOUND = 262_144  # bytes: a broker that keeps to MQTT 5 clause 3.1.2.11.4 never makes us hold more
+NO_PROPERTIES = b"\0"
 _CONTENT_TYPE, _CORRELATION_DATA, _USER_PROPERTY = 0x03, 0x09, 0x26  # MQTT 5 table 2-4
 
 
-def _text(value: str) -> bytes:
-    data = value.encode("utf-8", "replace").replace(b"\0", b"")[:65535]
+def text(data: bytes) -> bytes:
+    """Return bytes behind their length (MQTT 5 clause 1.5.4). data: up to 65535 bytes."""
     return len(data).to_bytes(2, "big") + data
+
+
+@lru_cache(maxsize=4096)
+def variable_integer(number: int) -> bytes:
+    """Return a variable byte integer (MQTT 5 clause 1.5.5)."""
+    rest, digits = number, bytearray()
+    while True:
+        rest, low = divmod(rest, 128)
+        digits.append(low | 128 if rest else low)
+        if not rest:
+            return bytes(digits)
+
+
+def _text(value: str) -> bytes:
+    return text(value.encode("utf-8", "replace").replace(b"\0", b"")[:65535])
 
 
 def content_type(value: str) -> bytes:
@@ -21,7 +39,7 @@ def content_type(value: str) -> bytes:
 
 def correlation_data(value: bytes) -> bytes:
     """Return the packed Correlation Data (MQTT 5 clause 3.3.2.3.6). value: up to 65535 bytes."""
-    return bytes((_CORRELATION_DATA,)) + len(value).to_bytes(2, "big") + value
+    return bytes((_CORRELATION_DATA,)) + text(value)
 
 
 def user_property(name: str, value: str) -> bytes:
@@ -30,36 +48,8 @@ def user_property(name: str, value: str) -> bytes:
 
 
 def with_length(packed: bytes, more: int = 0) -> bytes:
-    """Return packed properties behind their length, a variable byte integer (MQTT 5 clause 1.5.5).
-
-    more: how many bytes the caller will append.
-    """
-    rest, length = len(packed) + more, bytearray()
-    while True:
-        rest, low = divmod(rest, 128)
-        length.append(low | 128 if rest else low)
-        if not rest:
-            return bytes(length) + packed
-
-
-class PublishProperties(Properties):
-    """Properties of a PUBLISH that were packed already: paho's own packing costs more than all else about a message.
-
-    packed: what `with_length` returned.
-    """
-
-    packed: bytes
-
-    def __init__(self, packed: bytes) -> None:
-        # Not calling super().__init__: it sets up what only packing by name needs, once per message.
-        object.__setattr__(self, "packed", packed)
-
-    def pack(self) -> bytes:
-        """Return the bytes for the wire."""
-        return self.packed
-
-    def __str__(self) -> str:
-        return "packed"
+    """Return packed properties behind their length. more: how many bytes the caller will append."""
+    return variable_integer(len(packed) + more) + packed
 
 
 def connect_properties(session_expiry_s: int) -> Properties:

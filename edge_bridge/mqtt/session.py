@@ -18,8 +18,9 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from edge_bridge.mqtt.client import Client
 from edge_bridge.mqtt.failures import NoAnswerError, SilentBrokerError, refusal
-from edge_bridge.mqtt.properties import PublishProperties
+from edge_bridge.mqtt.properties import NO_PROPERTIES
 
 Done = Callable[[int], None]
 """Called with the broker's reason code (0 on 3.1.1) when a message is acknowledged; never called after a loss."""
@@ -48,7 +49,7 @@ class Session:
     connection is over.
     """
 
-    def __init__(self, client: paho.Client, version: str, address: str, on_message: Callable[[Message], None]) -> None:
+    def __init__(self, client: Client, version: str, address: str, on_message: Callable[[Message], None]) -> None:
         self._loop = asyncio.get_running_loop()
         self._client = client
         self._address = address
@@ -59,6 +60,7 @@ class Session:
         self._timer: asyncio.TimerHandle | None = None
         self._socket: Any = None
         self._v5 = version == "5"
+        self._waiting_to_write = False
         self.version = version
         self.receive_maximum = _UNLIMITED
         self.maximum_packet_size = _LARGEST_PACKET
@@ -75,6 +77,7 @@ class Session:
         client = self._client
         client.on_connect = self._connected
         client.on_disconnect = self._disconnected
+        client.on_taken = self._taken
         client.on_publish = self._published
         client.on_subscribe = self._subscribed
         client.on_message = self._message
@@ -98,26 +101,24 @@ class Session:
             raise
 
     def publish(
-        self, topic: str, body: bytes, done: Done, *, retain: bool = False, properties: PublishProperties | None = None
+        self, topic: str, body: bytes, done: Done, *, retain: bool = False, properties: bytes = NO_PROPERTIES
     ) -> None:
-        """Send one QoS 1 message. The caller keeps `in_flight` below its window and `receive_maximum`.
+        """Send one QoS 1 message. The caller keeps `in_flight` below its window and `receive_maximum`. All that are sent in one
+        go are written together, a moment later.
 
-        properties: left out on 3.1.1. After a loss this does nothing, and `done` is never called.
+        properties: packed; left out on 3.1.1. After a loss this does nothing, and `done` is never called. Raises ValueError
+        for what is no topic.
         """
         if self.lost.done():
             return
-        information = self._client.publish(
-            topic, body, qos=1, retain=retain, properties=properties if self._v5 else None
-        )
-        if information.rc == paho.MQTT_ERR_SUCCESS:
-            self._waiting[information.mid] = done
-        else:
-            self.abort(f"the message could not be sent: {paho.error_string(information.rc)}")
+        if not self._waiting_to_write:
+            self._waiting_to_write = True
+            self._loop.call_soon(self._writable)
+        self._waiting[self._client.send(topic, body, properties if self._v5 else b"", retain=retain)] = done
 
-    def fits(self, topic: str, body: bytes, properties: PublishProperties | None) -> bool:
+    def fits(self, topic: str, body: bytes, properties: bytes) -> bool:
         """Tell whether the broker takes a packet of this size (MQTT 5 clause 3.2.2.3.6)."""
-        packed = len(properties.pack()) if properties is not None and self._v5 else 1
-        return 9 + len(topic.encode()) + packed + len(body) <= self.maximum_packet_size
+        return 9 + len(topic.encode()) + len(properties) + len(body) <= self.maximum_packet_size
 
     def subscribe(self, filters: Sequence[str], done: Callable[[Sequence[int]], None]) -> None:
         """Subscribe with QoS 1; `done` gets a reason code for each filter (0x80 and above: refused)."""
@@ -165,14 +166,10 @@ class Session:
             self._client.loop_read()
 
     def _writable(self) -> None:
-        """Write all that waits. paho does so message by message; corked, many small ones go out in one segment."""
-        self._cork(True)
-        self._client.loop_write()
-        self._cork(False)
-
-    def _cork(self, corked: bool) -> None:
-        if self._socket is not None:  # writing may find out that the connection is lost
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, corked)
+        """Write all that waits."""
+        self._waiting_to_write = False
+        if not self.lost.done():
+            self._client.loop_write()
 
     def _want_write(self, *_: object) -> None:
         if self._socket is not None:
@@ -218,10 +215,13 @@ class Session:
             self.abort("the connection was closed" if code.value in (0, 0x80) else str(code).lower())
 
     def _published(self, _client: object, _data: object, mid: int, code: ReasonCode, _properties: object) -> None:
+        self._taken(mid, code.value)
+
+    def _taken(self, mid: int, code: int) -> None:
         self.acknowledged += 1
         done = self._waiting.pop(mid, None)
         if done is not None:
-            done(code.value)
+            done(code)
 
     def _subscribed(
         self, _client: object, _data: object, mid: int, codes: Sequence[ReasonCode], _properties: object

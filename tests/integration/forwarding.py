@@ -44,6 +44,7 @@ class Gateway:
         self.retained = RetainedTruth()
         self.commands: list[Command] = []
         self.parked: list[tuple[int, int]] = []
+        self.told: list[tuple[int, int]] = []  # how far everything is sent, and what was written down of it by then
         self.sessions = first_session - 1
         self.forwarder = Forwarder(
             outbox=self.outbox,
@@ -58,6 +59,7 @@ class Gateway:
             on_command=self._on_command,
             connector=connector,
             timing=IMPATIENT,
+            on_sent=lambda upto: self.told.append((upto, self.outbox.sent_upto)),
             on_parked=lambda sequence, code: self.parked.append((sequence, code)),
         )
         self._task: asyncio.Task[None] | None = None

@@ -35,6 +35,10 @@ async def test_events_arrive_in_order_without_gaps_or_duplicates(broker):
         assert (consumer.duplicates, consumer.conflicts) == (0, [])
         bodies = [payload for topic, payload, _ in platform.messages if "/evt/" in topic]
         assert bodies == [row.body for row in gateway.outbox.stored]
+        upto = [told for told, _ in gateway.told]
+        assert upto == sorted(set(upto))
+        assert upto[-1] == 1000
+        assert any(told > stored for told, stored in gateway.told)  # told at once, written down a little later
 
 
 async def test_attributes_are_mirrored_as_user_properties(broker):
@@ -76,9 +80,10 @@ async def test_broker_killed_in_mid_stream_loses_and_reorders_nothing(tmp_path):
             for _ in range(3):
                 with Subscriber(broker.port, TOPICS.everything, consumer=consumer):
                     goal = len(consumer.events) + 300
-                    gateway.add(2000)
+                    gateway.add(1900)
                     await until(lambda goal=goal: len(consumer.events) >= goal)
                     broker.kill()
+                gateway.add(100)
                 await until(lambda: not gateway.health.connected)
                 broker.start()
             with Subscriber(broker.port, TOPICS.everything, consumer=consumer) as platform:

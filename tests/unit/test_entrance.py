@@ -6,7 +6,7 @@ import asyncio
 
 from edge_bridge.domain.reading import Reading
 from edge_bridge.domain.signal import EcnNotice
-from edge_bridge.entrance import MOST_NOTICES, MOST_UNSENT, MOST_WAITING, STUCK, Entrance
+from edge_bridge.entrance import FEW_UNSENT, MOST_NOTICES, MOST_UNSENT, MOST_WAITING, STUCK, Entrance
 from edge_bridge.testing import ManualClock, MemoryOutbox
 
 
@@ -36,10 +36,6 @@ class Door:
         await self.clock.advance(0)
         return trying.cancel() is False
 
-    async def broker_takes(self, upto: int) -> None:
-        """Have events up to this one acknowledged."""
-        await self.outbox.mark_sent(upto)
-
 
 def tell(door: Door, count: int) -> None:
     """Write events that wait for the broker."""
@@ -51,12 +47,28 @@ async def test_a_scan_goes_no_faster_than_the_broker_takes_what_it_tells() -> No
     """Events are sent in order: a verdict would stand behind thousands of ECNs. Others are let in all the while."""
     door = Door()
     tell(door, MOST_UNSENT + 2)
-    await door.broker_takes(1)
+    door.entrance.sent(1)
     assert not await door.admitted()
     assert await door.admitted("other")
     assert await door.reading_admitted()
-    await door.broker_takes(2)
+    door.entrance.sent(2)
     assert await door.admitted()
+
+
+async def test_who_waits_goes_on_as_soon_as_the_broker_has_most_of_it() -> None:
+    """Not when that is written down, and not at the next look; and not for every single event."""
+    door = Door()
+    tell(door, MOST_UNSENT + 2)
+    door.entrance.sent(1)
+    waiting = [asyncio.create_task(door.entrance.admit(door.notice())) for _ in range(2)]
+    await door.clock.advance(0)
+    door.entrance.sent(MOST_UNSENT + 1 - FEW_UNSENT)
+    await door.clock.advance(0)
+    assert not any(task.done() for task in waiting)
+    door.entrance.sent(MOST_UNSENT + 2 - FEW_UNSENT)
+    await door.clock.advance(0)
+    assert all(task.done() for task in waiting)
+    door.entrance.close()
 
 
 async def test_nobody_waits_for_a_broker_that_takes_nothing() -> None:
@@ -64,7 +76,7 @@ async def test_nobody_waits_for_a_broker_that_takes_nothing() -> None:
     door = Door()
     tell(door, 3 * MOST_UNSENT)
     assert await door.admitted()  # since the start nothing was taken
-    await door.broker_takes(1)
+    door.entrance.sent(1)
     assert not await door.admitted()
     await door.clock.advance(STUCK / 1000)
     assert await door.admitted()
@@ -75,7 +87,7 @@ async def test_after_the_first_scan_an_ecn_waits_for_no_broker() -> None:
     door = Door()
     door.scanning.clear()
     tell(door, 3 * MOST_UNSENT)
-    await door.broker_takes(1)
+    door.entrance.sent(1)
     assert await door.admitted()
 
 
