@@ -323,6 +323,7 @@ class Pipeline:
     async def _settle(self) -> None:
         """Finish the batch in hand, then tell and answer."""
         await self._recorder.finish()
+        self.ledger.books.state.settled()
         telling, self._telling = self._telling, None
         if telling is not None:
             self._tell(telling)

@@ -16,6 +16,7 @@ from edge_bridge.domain.instant import Milliseconds
 from edge_bridge.errors import StoreError
 from edge_bridge.ports import OutboxRow
 from edge_bridge.store import outbox, reserve, retention, schema
+from edge_bridge.store.archive import Archive
 from edge_bridge.store.faults import StoreCorrupt, StoreFull, in_plain_words
 from edge_bridge.store.lock import Lock
 from edge_bridge.store.opening import Opened, open_database
@@ -94,13 +95,17 @@ class Store:
     def load(self, kind: str) -> dict[str, Any]:
         """Return the kind's rows by key, as last committed: of obligations and cards only the open ones, of observations
         none. Raises StoreError."""
-        with self._reading, self._faults():
-            return self._codec.load(self._reader, kind)
+        with self._lent() as reader:
+            return self._codec.load(reader, kind)
+
+    def archive(self, kind: str) -> Archive:
+        """Return the kind's rows where they lie, to be read when they are asked for."""
+        return Archive(kind, self._codec, self._lent)
 
     def rows(self, after: int, limit: int) -> Sequence[OutboxRow]:
         """Return the events with a sequence above `after`, in order, parked ones too. Raises StoreError."""
-        with self._reading, self._faults():
-            return outbox.read(self._reader, after, limit)
+        with self._lent() as reader:
+            return outbox.read(reader, after, limit)
 
     def commit(self, changes: Changes, events: Sequence[SealedEvent] = ()) -> None:
         """Write state and events in one transaction: on return they survive power loss, on StoreError nothing changed.
@@ -260,6 +265,12 @@ class Store:
             else:
                 self._wal.checkpoint_if_due()
             return done
+
+    @contextmanager
+    def _lent(self) -> Iterator[apsw.Connection]:
+        """Lend the connection that reads."""
+        with self._reading, self._faults():
+            yield self._reader
 
     @contextmanager
     def _faults(self) -> Iterator[None]:

@@ -21,13 +21,14 @@ from edge_bridge.domain.ledger import Ledger
 from edge_bridge.domain.plant import Machine, Party, Plant, Route, Source
 from edge_bridge.domain.reading import Evidence, Execution, Reading
 from edge_bridge.domain.signal import Acknowledge, EcnNotice, Remark, ScanDone, Signal
-from edge_bridge.domain.state import KINDS, State
+from edge_bridge.domain.state import KINDS
 from edge_bridge.entrance import MOST_NOTICES, MOST_WAITING
 from edge_bridge.errors import ConfigError, StoreError
 from edge_bridge.patience import AT_A_TIME
 from edge_bridge.pipeline import MOST_ANSWERS, MOST_TOGETHER, Committed, Pipeline
 from edge_bridge.progress import Progress
 from edge_bridge.store import Snapshot, Store, StoreFull
+from edge_bridge.store.held import state_of
 from edge_bridge.testing import ManualClock
 from edge_bridge.testing.clock import settle
 from tests.waiting import until
@@ -126,8 +127,8 @@ class Bench:
 
     def _open(self, plant: Plant) -> Ledger:
         self.ledgers += 1
-        rows = {kind: self.store.load(kind) for kind in KINDS}
-        return self.kind(State.of(rows), plant, self.clock.now(), lambda: str(uuid.uuid4()))
+        state = state_of(self.store.real)
+        return self.kind(state, plant, self.clock.now(), lambda: str(uuid.uuid4()))
 
     def _beat(self) -> None:
         self.beats += 1
@@ -283,7 +284,7 @@ async def test_thousands_of_small_ecns_do_not_pause_at_each(tmp_path: Path) -> N
         for number in range(MOST_NOTICES):
             here.pipeline.note(ecn(f"ECN-{number}", here.clock))
         await here.quiet()
-        assert len(here.pipeline.ledger.books.state.ecn) == MOST_NOTICES
+        assert len(list(here.pipeline.ledger.books.state.ecn)) == MOST_NOTICES
         assert here.beats - beats < MOST_NOTICES / 10
 
 
