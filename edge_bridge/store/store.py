@@ -95,17 +95,17 @@ class Store:
     def load(self, kind: str) -> dict[str, Any]:
         """Return the kind's rows by key, as last committed: of obligations and cards only the open ones, of observations
         none. Raises StoreError."""
-        with self._lent() as reader:
-            return self._codec.load(reader, kind)
+        with self._reading, self._faults():
+            return self._codec.load(self._reader, kind)
 
     def archive(self, kind: str) -> Archive:
         """Return the kind's rows where they lie, to be read when they are asked for."""
-        return Archive(kind, self._codec, self._lent)
+        return Archive(kind, self._codec, self._reader, self._reading, self._faults)
 
     def rows(self, after: int, limit: int) -> Sequence[OutboxRow]:
         """Return the events with a sequence above `after`, in order, parked ones too. Raises StoreError."""
-        with self._lent() as reader:
-            return outbox.read(reader, after, limit)
+        with self._reading, self._faults():
+            return outbox.read(self._reader, after, limit)
 
     def commit(self, changes: Changes, events: Sequence[SealedEvent] = ()) -> None:
         """Write state and events in one transaction: on return they survive power loss, on StoreError nothing changed.
@@ -265,12 +265,6 @@ class Store:
             else:
                 self._wal.checkpoint_if_due()
             return done
-
-    @contextmanager
-    def _lent(self) -> Iterator[apsw.Connection]:
-        """Lend the connection that reads."""
-        with self._reading, self._faults():
-            yield self._reader
 
     @contextmanager
     def _faults(self) -> Iterator[None]:
