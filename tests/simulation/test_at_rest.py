@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from tempfile import TemporaryDirectory
 
+import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
@@ -188,3 +190,30 @@ def test_the_same_with_a_real_database(course: list[Step]) -> None:
         shop = InStore(Path(folder) / "shop.db", layout(), scanned=False)
         with shop.store:
             together(course, Shop(layout(), scanned=False), shop)
+
+
+@pytest.mark.parametrize("first", range(0, 160, 40))
+def test_many_on_one_program(first: int) -> None:
+    """Where many ask for one program and supersede each other by name, back and forth, the right one is in force."""
+    told = 0
+    for seed in range(first, first + 40):
+        choose, shop = Random(seed), Resting(layout(), scanned=False)
+        for number in range(14):
+            shop.clock.move(choose.choice((0, SECOND)))
+            drafts = [_rival(choose, name, shop.now.utc) for name in choose.sample(NUMBERS, choose.choice((1, 1, 2)))]
+            shop.send(EcnNotice("plm", shop.now, f"{number}", f"{number}", tuple(drafts)))
+            if choose.random() < 0.1:
+                shop.restart()
+            found = {key: row.demand for key, row in shop.ledger.books.state.requirement.items()}
+            assert found == in_force(shop), f"seed {seed}, file {number}"
+        told += len(found)
+    assert told > 50
+
+
+def _rival(choose: Random, number: str, now: int) -> EcnDraft:
+    """Return an ECN on the one program, that may supersede any other."""
+    status = choose.choice([Status.RELEASED] * 5 + [Status.WITHDRAWN, Status.IN_WORK])
+    item = Item("B1", program="P1", version=choose.choice("123"), machines=("m1",))
+    supersedes = tuple(choose.sample(NUMBERS, choose.choice((0, 0, 1, 2))))
+    released = When(now - choose.choice((0, MINUTE, HOUR)))
+    return EcnDraft(number, status, items=(item,), released=released, supersedes=supersedes)
