@@ -30,7 +30,7 @@ from edge_bridge.errors import ConfigError
 from edge_bridge.patience import Patience
 from edge_bridge.ports import Answer, Clock
 from edge_bridge.recorder import Recorder, no_room
-from edge_bridge.store import Store
+from edge_bridge.store import Store, StoreCorrupt
 
 MOST_TOGETHER = 500  # signals in one turn: bounds how long a turn keeps the loop from everything else
 MOST_ANSWERS = 1000  # command ids remembered
@@ -90,6 +90,7 @@ class Pipeline:
         self._reconfigured: tuple[Plant, asyncio.Future[None]] | None = None
         self._telling: Committed | None = None
         self._answering: list[tuple[asyncio.Future[Any], Any]] = []
+        self._broken = False  # the ledger is half way through, and there is no other
         self._aside = SetAside()
         self._excused: dict[tuple[Duty, str], None] = {}
         self._patience = Patience(clock, self._pause)
@@ -187,6 +188,8 @@ class Pipeline:
     async def close(self) -> None:
         """Take what still waits, and keep what is only in memory."""
         self._alarm.cancel()
+        if self._broken:
+            return
         await self._settle()
         while self._queue:
             await self.turn()
@@ -247,7 +250,9 @@ class Pipeline:
 
     def _go_back(self, plant: Plant | None = None) -> None:
         """Make the ledger anew of what is committed: what the defect left half done is forgotten as a whole."""
+        self._broken = True
         self.ledger = self._reopen(plant or self.ledger.books.plant)
+        self._broken = False
         self.ledger.excused = frozenset(self._excused)
 
     async def _one_by_one(self, count: int) -> None:
@@ -276,6 +281,9 @@ class Pipeline:
         while True:
             try:
                 work()
+            except StoreCorrupt:  # what is at rest cannot be read: the next start salvages it
+                self._broken = True
+                raise
             except Exception as defect:  # noqa: BLE001 - see turn; whoever calls logs it
                 duty = self.ledger.doing
                 if duty is not None:

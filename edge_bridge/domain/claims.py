@@ -68,6 +68,11 @@ class Claims:
         demand = self._fresh.get(key)
         return self._books.state.ecn[rank.number], demand or self._books.state.requirement[key].demand
 
+    @property
+    def held(self) -> int:
+        """How many demands are in memory beside those of the register's rows."""
+        return len(self._fresh) + len(self._ahead)
+
     def ahead(self, key: str) -> tuple[Demand, ...]:
         """Return the demands of ECNs in work or waiting."""
         return self._ahead.get(key, ())
