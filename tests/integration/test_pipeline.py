@@ -467,13 +467,13 @@ async def test_what_is_committed_is_not_held_in_memory(tmp_path: Path) -> None:
     old, fit = "ECN-{}", MOST_ITEMS // 2  # an ECN of one item counts as two
     async with bench(tmp_path) as here:
         held: list[tuple[int, int]] = []
-        for number in range(3 * fit):
+        for number in range(2 * fit):
             here.pipeline.note(ecn(old.format(number), here.clock, part=f"EL-{number % 7}"))
             if number % fit == fit - 1:
                 await here.quiet()
                 state = here.pipeline.ledger.books.state
                 held.append((state.ecn.held, state.file.held))
-        assert held == [(fit, 0)] * 3
+        assert held == [(fit, 0)] * 2
         assert here.pipeline.ledger.register.claims.held == 0
         assert len(here.pipeline.ledger.books.state.requirement) == 7
         assert here.pipeline.ledger.books.state.ecn[old.format(0)].number == old.format(0)
