@@ -18,7 +18,7 @@ from edge_bridge.domain.ecn import Ecn
 from edge_bridge.domain.routing import Demand, route_held
 from edge_bridge.domain.state import register_key
 
-KEYS_AT_ONCE = 500  # between two pauses: some milliseconds
+KEYS_AT_ONCE = 500  # register keys between two pauses: some ten milliseconds
 NOBODY: frozenset[str] = frozenset()
 Some = TypeVar("Some", bound=Collection[object])
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from edge_bridge.domain.agenda import Duty
 from edge_bridge.domain.books import Books
+from edge_bridge.domain.claims import KEYS_AT_ONCE
 from edge_bridge.domain.dates import Timing, older_than, timing
 from edge_bridge.domain.deadline import Deadline
 from edge_bridge.domain.ecn import MOST_STEPS, Ecn, EcnDraft, Status
@@ -22,8 +23,6 @@ from edge_bridge.domain.signal import EcnNotice, FileRejected, ScanDone
 from edge_bridge.domain.state import IN_DOUBT, FileMemory, file_key, register_key
 from edge_bridge.domain.told import ecn_data
 from edge_bridge.domain.watch import Watch
-
-KEYS_AT_ONCE = 500  # requirements between two pauses: some ten milliseconds
 
 
 class Intake:
