@@ -207,7 +207,7 @@ def test_many_on_one_program(first: int) -> None:
             found = {key: row.demand for key, row in shop.ledger.books.state.requirement.items()}
             assert found == in_force(shop), f"seed {seed}, file {number}"
         told += len(found)
-    assert told > 50
+    assert told > 20, "hardly anything was ever in force"
 
 
 def _rival(choose: Random, number: str, now: int) -> EcnDraft:
