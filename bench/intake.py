@@ -11,15 +11,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from adapters.plm_folder.adapter import PlmFolderAdapter
+from edge_bridge.batch import Committed
 from edge_bridge.clock import SystemClock
 from edge_bridge.domain.ledger import Ledger
 from edge_bridge.domain.plant import Machine, Party, Plant, Route, Source
 from edge_bridge.domain.reading import Evidence, Execution, Reading
-from edge_bridge.domain.state import KINDS, State
+from edge_bridge.domain.state import KINDS
 from edge_bridge.domain.version import Extractor
 from edge_bridge.identity import Ids
-from edge_bridge.pipeline import Committed, Pipeline
+from edge_bridge.pipeline import Pipeline
 from edge_bridge.store import Store
+from edge_bridge.store.held import state_of
 
 ITEMS, MACHINES = 5_000, 20
 TARGET_S, PAUSE_TARGET_S = 5.0, 1.0
@@ -132,8 +134,7 @@ class _Run:
             self._done.set()
 
     def _open(self, plant: Plant) -> Ledger:
-        rows = {kind: self._store.load(kind) for kind in KINDS}
-        return Ledger(State.of(rows), plant, self._clock.now(), Ids())
+        return Ledger(state_of(self._store), plant, self._clock.now(), Ids())
 
 
 class _Pauses:

@@ -24,6 +24,8 @@ EVENTS = "edge-bridge/v1/bench/edge-01/evt/{}"
 LONG_AGO = 1_700_000_000
 SECONDS = 60
 VERDICT_MS = EVERY_MS + 1000
+KEPT_KB = 1.0  # with what is taken once, and 10 000 rows of the register; 2.6 when ECNs were held in memory
+ENOUGH = 50_000  # files: with fewer, what the first of them take once (buffers, caches) is most of it
 
 Figure = tuple[str, str, bool | None]
 
@@ -79,7 +81,7 @@ def _scan(folder: Path, pid: int, platform: Watcher, controller: Simulator) -> l
         peak, told = _until_scanned(folder, pid)
     took, computed = time.perf_counter() - began, cpu_seconds(pid) - computed
     worst = 1000 * max(delays)
-    grown = peak - before
+    kept = 1000 * (resident_mb(pid) - before) / FILES
     return [
         (
             f"first scan of {FILES} files (≤ {SECONDS} s)",
@@ -87,9 +89,9 @@ def _scan(folder: Path, pid: int, platform: Watcher, controller: Simulator) -> l
             took <= SECONDS,
         ),
         (
-            "memory of the daemon: before, at its peak, for each file",
-            f"{before:.0f} MB, {peak:.0f} MB, {1000 * grown / FILES:.2f} kB",
-            None,
+            f"memory of the daemon after it, for each file (≤ {KEPT_KB} kB)",
+            f"{kept:.2f} kB: {before:.0f} MB before, {peak:.0f} MB at its peak",
+            kept <= KEPT_KB if FILES >= ENOUGH else None,
         ),
         (f"progress was told by `status` ({told} different states)", "yes" if told > 1 else "no", told > 1),
         (

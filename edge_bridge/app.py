@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 
 from edge_bridge import __version__, cards, control, health, recall, systemd, trusting, watchdog
+from edge_bridge.batch import Committed
 from edge_bridge.commands import Commands
 from edge_bridge.config import Config, diff, load
 from edge_bridge.contract import Topics, source_urn
@@ -18,18 +19,19 @@ from edge_bridge.domain.event import GATEWAY, EventType
 from edge_bridge.domain.ledger import Ledger
 from edge_bridge.domain.plant import Plant
 from edge_bridge.domain.signal import Incident, Remark
-from edge_bridge.domain.state import KINDS, State
+from edge_bridge.domain.state import KINDS
 from edge_bridge.edits import Edits
 from edge_bridge.errors import ConfigError, StoreError
 from edge_bridge.forwarder import Forwarder
 from edge_bridge.identity import Ids
-from edge_bridge.pipeline import Committed, Pipeline
+from edge_bridge.pipeline import Pipeline
 from edge_bridge.ports import Clock, Command
 from edge_bridge.progress import Progress
 from edge_bridge.projection import Projection
 from edge_bridge.room import Room
 from edge_bridge.schedule import Job, Schedule
 from edge_bridge.store import Store, StoreCorrupt
+from edge_bridge.store.held import state_of
 from edge_bridge.supervisor import Supervisor
 
 STOP_PART_S = 1.5  # systemd's and the technician's patience is 5 s for the whole stop: adapters, last commit, broker
@@ -315,8 +317,7 @@ class Daemon:
             await asyncio.wait({self._forwarding}, timeout=STOP_PART_S)
 
     def _open_ledger(self, plant: Plant) -> Ledger:
-        rows = {kind: self._store.load(kind) for kind in KINDS}
-        return Ledger(State.of(rows), plant, self._clock.now(), Ids(), self._texts)
+        return Ledger(state_of(self._store), plant, self._clock.now(), Ids(), self._texts)
 
     def _remark(self, event: EventType, facts: dict[str, Any]) -> None:
         self._pipeline.note(Remark(self._clock.now(), event, facts))

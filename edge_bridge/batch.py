@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from edge_bridge.contract import seal_all
@@ -12,6 +13,16 @@ from edge_bridge.domain.instant import Milliseconds
 from edge_bridge.store import Changes, StoredEvent
 
 Portion = tuple[Changes, Sequence[Event]]
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What a commit changed: rows by kind and key, and whose retained topics have to be told."""
+
+    changes: Changes
+    machines: frozenset[str]
+    cards: frozenset[str]
+    events: int
 
 
 class Abandoned(Exception):

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Generator, Mapping
+from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
 from edge_bridge.alarm import Alarm
+from edge_bridge.batch import Committed
 from edge_bridge.contract import source_urn
 from edge_bridge.defects import SetAside, name_of
 from edge_bridge.domain.agenda import Duty
@@ -31,7 +32,7 @@ from edge_bridge.errors import ConfigError
 from edge_bridge.patience import Patience
 from edge_bridge.ports import Answer, Clock
 from edge_bridge.recorder import Recorder, no_room
-from edge_bridge.store import Store
+from edge_bridge.store import Store, StoreCorrupt
 
 MOST_TOGETHER = 500  # signals in one turn: bounds how long a turn keeps the loop from everything else
 MOST_ANSWERS = 1000  # command ids remembered
@@ -39,16 +40,6 @@ PORTION = 2000  # events; of one signal that brings more, what is there is writt
 DEFECT = "this is a defect in edge-bridge: see its log"
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Committed:
-    """What a commit changed: rows by kind and key, and whose retained topics have to be told."""
-
-    changes: Mapping[str, Mapping[str, Any]]
-    machines: frozenset[str]
-    cards: frozenset[str]
-    events: int
 
 
 @quickly_made
@@ -92,6 +83,7 @@ class Pipeline:
         self._reconfigured: tuple[Plant, asyncio.Future[None]] | None = None
         self._telling: Committed | None = None
         self._answering: list[tuple[asyncio.Future[Any], Any]] = []
+        self._broken = False  # the ledger is half way through, and there is no other
         self._aside = SetAside()
         self._excused: dict[tuple[Duty, str], None] = {}
         self._patience = Patience(clock, self._pause)
@@ -194,6 +186,8 @@ class Pipeline:
         """Take what still waits, and keep what is only in memory."""
         self._alarm.cancel()
         self._entrance.close()
+        if self._broken:
+            return
         await self._settle()
         while self._queue:
             await self.turn()
@@ -254,7 +248,9 @@ class Pipeline:
 
     def _go_back(self, plant: Plant | None = None) -> None:
         """Make the ledger anew of what is committed: what the defect left half done is forgotten as a whole."""
+        self._broken = True
         self.ledger = self._reopen(plant or self.ledger.books.plant)
+        self._broken = False
         self.ledger.excused = frozenset(self._excused)
 
     async def _one_by_one(self, count: int) -> None:
@@ -283,6 +279,9 @@ class Pipeline:
         while True:
             try:
                 work()
+            except StoreCorrupt:  # what is at rest cannot be read: the next start salvages it
+                self._broken = True
+                raise
             except Exception as defect:  # noqa: BLE001 - see turn; whoever calls logs it
                 duty = self.ledger.doing
                 if duty is not None:
@@ -330,6 +329,7 @@ class Pipeline:
     async def _settle(self) -> None:
         """Finish the batch in hand, then tell and answer."""
         await self._recorder.finish()
+        self.ledger.books.state.settled()
         telling, self._telling = self._telling, None
         if telling is not None:
             self._tell(telling)

@@ -7,13 +7,14 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
+from edge_bridge.batch import Committed
 from edge_bridge.contract import Topics
 from edge_bridge.domain.books import Books
 from edge_bridge.domain.event import EventType
 from edge_bridge.domain.instant import SECOND, Milliseconds
 from edge_bridge.domain.state import Requirement
 from edge_bridge.domain.told import card_data, state_data
-from edge_bridge.pipeline import Committed, Pipeline
+from edge_bridge.pipeline import Pipeline
 from edge_bridge.ports import Clock
 from edge_bridge.store import Snapshot, Store
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from edge_bridge.domain.ledger import Ledger
+from edge_bridge.domain.state import file_key
 from edge_bridge.ports import Adapter, Recalls
 
 
@@ -18,7 +19,7 @@ class Recollection:
 
     def mark(self, file: str) -> str | None:
         """Return the mark of a file that needs no second look: what was rejected or not understood may be mended by now."""
-        held = self.ledger().books.state.file.get(f"{self.source}|{file}")
+        held = self.ledger().books.state.file.get(file_key(self.source, file))
         if held is None or held.rejected or held.unknown:
             return None
         return held.mark or None

@@ -8,31 +8,33 @@ from typing import Any
 
 from edge_bridge.domain.agenda import Duty
 from edge_bridge.domain.books import Books
+from edge_bridge.domain.claims import KEYS_AT_ONCE
 from edge_bridge.domain.dates import Timing, older_than, timing
 from edge_bridge.domain.deadline import Deadline
 from edge_bridge.domain.ecn import MOST_STEPS, Ecn, EcnDraft, Status
 from edge_bridge.domain.event import EventType
+from edge_bridge.domain.first_scans import FirstScans
 from edge_bridge.domain.instant import TimeQuality, to_text
 from edge_bridge.domain.intake_cards import IntakeCards
 from edge_bridge.domain.portions import finished
 from edge_bridge.domain.register import Register
-from edge_bridge.domain.routing import Demand, Unrouted, route, route_steps
+from edge_bridge.domain.routing import Demand, Unrouted, route_held
 from edge_bridge.domain.signal import EcnNotice, FileRejected, ScanDone
-from edge_bridge.domain.state import IN_DOUBT, FileMemory, register_key
+from edge_bridge.domain.state import IN_DOUBT, FileMemory, file_key, register_key
 from edge_bridge.domain.told import ecn_data
 from edge_bridge.domain.watch import Watch
-
-KEYS_AT_ONCE = 500  # requirements between two pauses: some ten milliseconds
 
 
 class Intake:
     """ECN sources on the books."""
 
-    def __init__(self, books: Books, register: Register, watch: Watch, cards: IntakeCards) -> None:
+    def __init__(self, books: Books, register: Register, watch: Watch, cards: IntakeCards, scans: FirstScans) -> None:
         self._books = books
         self._register = register
         self._watch = watch
         self._cards = cards
+        self._scans = scans
+        self._waiting: set[str] = set()  # ECNs that come into force later
 
     def take(self, notice: EcnNotice) -> Generator[None, None, None]:
         """Take a file in, in portions. What it says that is known already has no effect; the same bytes are not processed twice.
@@ -42,13 +44,12 @@ class Intake:
         """
         if notice.source not in self._books.plant.sources:
             return  # a last file of a source that was just removed
-        memory_key = f"{notice.source}|{notice.file}"
-        remembered = self._books.state.file.get(memory_key)
+        remembered = self._books.state.file.get(file_key(notice.source, notice.file))
         again = remembered if remembered is not None and remembered.sha256 == notice.sha256 else None
         first_read = again is None or bool(again.rejected)
         drafts = [d for d in notice.ecns if again is None or self._still_open(d, again)]
         if again is not None and not first_read and notice.mark != again.mark:
-            again = self._books.state.file[memory_key] = replace(again, mark=notice.mark)
+            again = self._remember(replace(again, mark=notice.mark))
         if not first_read and not drafts:
             return
         self._cards.words_known(notice.source, {d.status_word for d in drafts if d.status is not None})
@@ -60,21 +61,17 @@ class Intake:
         unsettled = {d.number: IN_DOUBT for d in notice.ecns if any(item.doubt for item in d.items)} | unknown
         if again is None or first_read or unsettled != again.unknown:
             at = notice.at if again is None else again.at
-            memory = FileMemory(notice.source, notice.file, notice.sha256, at, unsettled, mark=notice.mark)
-            self._books.state.file[memory_key] = memory
+            self._remember(FileMemory(notice.source, notice.file, notice.sha256, at, unsettled, mark=notice.mark))
         if first_read:
             self._cards.words_unknown(notice.source, unknown, notice.file)
 
     def reject(self, signal: FileRejected) -> None:
         """Say that a file cannot be read: an event and a one-shot card for each content."""
-        memory_key = f"{signal.source}|{signal.file}"
-        remembered = self._books.state.file.get(memory_key)
+        remembered = self._books.state.file.get(file_key(signal.source, signal.file))
         known = remembered is not None and remembered.sha256 == signal.sha256
         if known or signal.source not in self._books.plant.sources:
             return
-        self._books.state.file[memory_key] = FileMemory(
-            signal.source, signal.file, signal.sha256, signal.at, rejected=signal.reason
-        )
+        self._remember(FileMemory(signal.source, signal.file, signal.sha256, signal.at, rejected=signal.reason))
         told = self._books.emit(
             EventType.ECN_REJECTED,
             origin=signal.source,
@@ -92,7 +89,6 @@ class Intake:
             return
         self._books.state.source[signal.source] = replace(source, scanned=signal.at)
         filled = [r for r in self._books.state.requirement.values() if r.baseline == signal.source]
-        old = [ecn for ecn in self._books.state.ecn.values() if ecn.source == signal.source and ecn.baseline]
         told = self._books.emit(
             EventType.BASELINE_TAKEN,
             origin=signal.source,
@@ -100,7 +96,7 @@ class Intake:
             data={
                 "source": signal.source,
                 "files": signal.files,
-                "ecns": len(old),
+                "ecns": self._scans.baseline(signal.source),
                 "requirements": len(filled),
                 "configured": to_text(source.configured.utc),
             },
@@ -112,19 +108,37 @@ class Intake:
         """Put an ECN into force whose effective date has come; one that must wait longer comes up again."""
         ecn = self._books.state.ecn.get(number)
         if ecn is None or not ecn.waiting:
+            self._waiting.discard(number)
             return
         if self._effective(ecn).remaining(self._books.now) > 0:
             self.wait_for(ecn)
             return
         active = replace(ecn, waiting=False)
         self._books.state.ecn[number] = active
-        demands = self._register.demands_of(number)
+        self._waiting.discard(number)
+        demands = sorted(finished(route_held(ecn, self._books.plant))[0], key=_place)
+        finished(self._register.claims.replace(ecn, demands, active, demands))
+        finished(self._register.claims.decide())
         told = self._tell(EventType.ECN_CHANGED, active, demands)
-        finished(self._refresh([register_key(d.machine, d.key) for d in demands], active, None, "superseded", told))
+        finished(self._refresh(map(_place, demands), active, None, "superseded", told))
 
     def wait_for(self, ecn: Ecn) -> None:
         """Put the effective date of a waiting ECN on the agenda."""
+        self._waiting.add(ecn.number)
         self._books.schedule(self._effective(ecn).boottime, Duty.ECN, ecn.number)
+
+    def wait_again(self) -> None:
+        """Put all effective dates on the agenda: the clock they were laid on was wrong."""
+        for number in sorted(self._waiting):
+            if (ecn := self._books.state.ecn[number]).waiting:
+                self.wait_for(ecn)
+
+    def _remember(self, memory: FileMemory) -> FileMemory:
+        """Keep what is known of a file; return it."""
+        key = file_key(memory.source, memory.file)
+        self._books.state.file[key] = memory
+        self._scans.note_file(key, memory)
+        return memory
 
     def _still_open(self, draft: EcnDraft, memory: FileMemory) -> bool:
         """Tell whether an ECN of a known file was waiting to be understood, and nothing newer has come in meanwhile."""
@@ -145,11 +159,12 @@ class Intake:
             return
         ecn = self._ecn(draft, notice, held, watched)
         was_in_force = held is not None and held.status.in_force
-        before = self._register.demands_of(draft.number)
+        before, _ = ([], None) if held is None else (yield from route_held(held, self._books.plant))
         self._books.state.ecn[draft.number] = ecn
-        demands, unrouted = ([], []) if _demands_nothing(ecn) else (yield from route_steps(draft, self._books.plant))
+        self._scans.note(ecn, held)
+        demands, unrouted = yield from route_held(ecn, self._books.plant)
         yield
-        keys = self._register.replace_demands(draft.number, demands)
+        keys = yield from self._claim(held, before, ecn, demands)
         yield
         told = self._tell(_event_type(held, ecn), ecn, demands)
         if ecn.waiting:
@@ -158,6 +173,19 @@ class Intake:
         reason = "superseded" if ecn.status.in_force else "withdrawn"
         yield from self._refresh(sorted(keys), ecn if ecn.status.in_force else None, baseline, reason, told)
         self._say(ecn, was_in_force, before, demands, unrouted, told)
+
+    def _claim(
+        self, held: Ecn | None, before: list[Demand], ecn: Ecn, demands: list[Demand]
+    ) -> Generator[None, None, set[str]]:
+        """Let an ECN demand this instead of what it demanded before; return every register key concerned."""
+        claims = self._register.claims
+        keys = {_place(demand) for demand in demands}
+        if held is None:
+            yield from claims.enter(ecn, demands)
+        else:
+            keys |= yield from claims.replace(held, before, ecn, demands)
+        yield from claims.decide()
+        return keys
 
     def _say(
         self,
@@ -236,13 +264,8 @@ class Intake:
         return self._books.emit(event, origin=ecn.source, subject=ecn.number, data=ecn_data(ecn, demands))
 
 
-def route_of(ecn: Ecn, books: Books) -> tuple[list[Demand], list[Unrouted]]:
-    """Return what an ECN demands, and what leads nowhere; a withdrawn one demands nothing."""
-    return ([], []) if _demands_nothing(ecn) else route(ecn.draft, books.plant)
-
-
-def _demands_nothing(ecn: Ecn) -> bool:
-    return ecn.status is Status.WITHDRAWN
+def _place(demand: Demand) -> str:
+    return register_key(demand.machine, demand.key)
 
 
 def _event_type(held: Ecn | None, ecn: Ecn) -> EventType:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import islice
 
 from edge_bridge.domain.board import Board, Facts
 from edge_bridge.domain.books import Books
 from edge_bridge.domain.card import Kind
 from edge_bridge.domain.ecn import Ecn
 from edge_bridge.domain.event import EventType
+from edge_bridge.domain.first_scans import FirstScans
 from edge_bridge.domain.instant import to_text
 from edge_bridge.domain.routing import Demand, Unrouted, route
 from edge_bridge.domain.signal import FileRejected
@@ -22,12 +24,11 @@ LATEST, SMALL = 5, 200  # ECNs whose reasons a card repeats: the newest, with so
 class IntakeCards:
     """Cards of the ECN sources. During a source's first scan they are gathered: one for each cause, not one a file."""
 
-    def __init__(self, books: Books, board: Board) -> None:
+    def __init__(self, books: Books, board: Board, scans: FirstScans) -> None:
         self._books = books
         self._board = board
+        self._scans = scans
         self._untold: dict[str, tuple[list[str], list[Unrouted], str]] = {}  # source → ECNs, items, newest event
-        self._lost: set[str] = set()  # ECNs of unfinished first scans of which some item was unrouted
-        self._unseen = {ecn.source for ecn in books.state.ecn.values()}  # sources with ECNs of which that is not known
 
     def words_known(self, source: str, words: Iterable[str]) -> None:
         """Clear the cards of status words that were added."""
@@ -36,7 +37,7 @@ class IntakeCards:
 
     def words_unknown(self, source: str, unknown: Mapping[str, str], file: str) -> None:
         """Show the status words that nobody knows, one card a word. unknown: ECN → word."""
-        if not self._scanned(source):
+        if self._scans.going_on(source):
             return
         numbers: defaultdict[str, list[str]] = defaultdict(list)
         for number, word in unknown.items():
@@ -47,7 +48,7 @@ class IntakeCards:
 
     def rejected(self, signal: FileRejected, cause: str) -> None:
         """Show a file that cannot be read."""
-        if not self._scanned(signal.source):
+        if self._scans.going_on(signal.source):
             return
         facts: Facts = {"file": signal.file, "reason": signal.reason, "where": signal.where}
         self._board.raise_card(
@@ -67,9 +68,7 @@ class IntakeCards:
             },
             causation=cause,
         )
-        if not self._scanned(ecn.source):
-            self._lost.add(ecn.number)
-        else:
+        if not self._scans.note_lost(ecn):
             ecns, items, _ = self._untold.get(ecn.source, ([], [], ""))
             ecns.append(ecn.number)
             items.extend(unrouted[: max(0, MOST_LISTED - len(items))])
@@ -83,14 +82,13 @@ class IntakeCards:
 
     def routed(self, ecn: Ecn) -> None:
         """Take an ECN off its source's card: every item of it has found its way, or nothing is demanded any more."""
-        self._lost.discard(ecn.number)
+        self._scans.note_found(ecn.number)
         card = self._board.find(ecn.source, Kind.UNROUTED)
         if card is not None and card.active and ecn.number in card.ecns:
             self._keep_unrouted(ecn.source, [number for number in card.ecns if number != ecn.number])
 
-    def rerouted(self, unrouted: Mapping[str, list[Unrouted]]) -> None:
-        """Bring the cards up to date after a change of routes or machines. unrouted: ECN → what still leads nowhere."""
-        self._unseen.update(self._books.state.source)
+    def rerouted(self, unrouted: Collection[str]) -> None:
+        """Bring the cards up to date after a change of routes or machines. unrouted: ECNs that still lead nowhere."""
         for source in sorted(self._books.state.source):
             card = self._board.find(source, Kind.UNROUTED)
             if card is not None and card.active:
@@ -115,25 +113,17 @@ class IntakeCards:
             self._about(ecn, Kind.CHANGED_WITHOUT_REVISION, cause, {"programs": programs}, seen=ecn.sha256)
 
     def scan_complete(self, source: str, cause: str) -> None:
-        """Show what the first scan has gathered; the state holds it, so that a restart in between loses nothing."""
-        books = self._books
-        held = [ecn for ecn in books.state.ecn.values() if ecn.source == source and ecn.status.in_force]
-        if source not in self._unseen:  # to route 100 000 ECNs once more would keep machines waiting for seconds
-            held = [ecn for ecn in held if ecn.number in self._lost]
-        self._lost.difference_update(ecn.number for ecn in held)
-        lost = [unrouted for ecn in held for unrouted in _lost(ecn, books)]
+        """Show what the first scan has gathered."""
+        lost, files = self._scans.end(source)
         if lost:
-            self._unrouted_card(source, list(dict.fromkeys(u.ecn for u in lost)), lost, cause)
-        files = [memory for memory in books.state.file.values() if memory.source == source]
+            items = (item for number in lost for item in _lost(self._books.state.ecn[number], self._books))
+            self._unrouted_card(source, lost, list(islice(items, MOST_LISTED)), cause)
         words = {number: word for m in files for number, word in m.unknown.items() if word != IN_DOUBT}
         self.words_unknown(source, words, next((m.file for m in files if words.keys() & m.unknown.keys()), ""))
         if rejected := [memory for memory in files if memory.rejected]:
             names = ", ".join(memory.file for memory in rejected[:MOST_LISTED])
             facts: Facts = {"file": names, "reason": rejected[0].rejected, "where": "", "count": len(rejected)}
             self._board.raise_card(source, Kind.ECN_REJECTED, facts=facts, cause=cause)
-
-    def _scanned(self, source: str) -> bool:
-        return self._books.state.source[source].scanned is not None
 
     def _unrouted_card(self, source: str, ecns: list[str], unrouted: list[Unrouted], cause: str) -> None:
         card = self._board.find(source, Kind.UNROUTED)

@@ -13,6 +13,7 @@ from edge_bridge.domain.books import Books, Texts, no_texts
 from edge_bridge.domain.card import Kind
 from edge_bridge.domain.docket import Docket
 from edge_bridge.domain.event import GATEWAY, EventType
+from edge_bridge.domain.first_scans import FirstScans
 from edge_bridge.domain.floor import Floor
 from edge_bridge.domain.instant import Milliseconds, Stamp, to_text
 from edge_bridge.domain.intake import Intake
@@ -59,9 +60,10 @@ class Ledger:
         self.warner = Warner(self.books, self.board)
         self.watch = Watch(self.books, self.register, self.docket, self.warner, self.availability)
         self.floor = Floor(self.books, self.watch, self.docket, self.board)
-        self.cards = IntakeCards(self.books, self.board)
-        self.intake = Intake(self.books, self.register, self.watch, self.cards)
-        self.rerouting = Rerouting(self.books, self.register, self.intake, self.cards)
+        scans = FirstScans(self.books)
+        self.cards = IntakeCards(self.books, self.board, scans)
+        self.intake = Intake(self.books, self.register, self.watch, self.cards, scans)
+        self.rerouting = Rerouting(self.books, self.register, self.intake, self.cards, scans)
         self.timekeeper = Timekeeper(self.books, self.floor, self.intake)
         self.timekeeper.start()
         self.configure(plant, now)

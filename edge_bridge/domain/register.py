@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from edge_bridge.domain.board import Board, demand_facts
 from edge_bridge.domain.books import Books
 from edge_bridge.domain.card import Kind
+from edge_bridge.domain.claims import Claims
 from edge_bridge.domain.docket import Docket
 from edge_bridge.domain.ecn import Ecn
 from edge_bridge.domain.routing import Demand
@@ -20,66 +18,22 @@ SURVIVES_SUPERSEDING = (Kind.OVERDUE, Kind.OUTDATED_PROGRAM_RUNNING, Kind.REVERT
 
 
 class Register:
-    """Every ECN's demands by machine and program, and the row that is in force."""
+    """The row in force of each program on each machine. claims: who asks for what."""
 
     def __init__(self, books: Books, docket: Docket, board: Board) -> None:
         self._books = books
         self._docket = docket
         self._board = board
-        self._demands: dict[str, tuple[Demand, ...]] = {}  # register key → of each ECN, nearly always one
-        self._keys_of: defaultdict[str, set[str]] = defaultdict(set)  # ECN → register keys
-        self._machines_of: defaultdict[str, set[str]] = defaultdict(set)  # program key → machines
-        self._asked: tuple[Ecn | None, bool] = None, False  # the ECN last asked about, and whether it binds
+        self.claims = Claims(books)
 
-    def replace_demands(self, ecn: str, demands: Iterable[Demand]) -> set[str]:
-        """Hold these demands of an ECN instead of its earlier ones; return every register key concerned."""
-        before = self._keys_of.pop(ecn, set())
-        for key in before:
-            self._withhold(key, ecn)
-        keys: set[str] = set()
-        for demand in demands:
-            key = register_key(demand.machine, demand.key)
-            if key in keys:
-                self._withhold(key, ecn)
-            others = self._demands.get(key)
-            self._demands[key] = (demand,) if others is None else (*others, demand)
-            keys.add(key)
-            self._machines_of[demand.key].add(demand.machine)
-        if keys:
-            self._keys_of[ecn] = keys
-        return before | keys
-
-    def demands_of(self, ecn: str) -> list[Demand]:
-        """Return the demands that an ECN makes now."""
-        keys = sorted(self._keys_of.get(ecn, ()))
-        return [next(demand for demand in self._demands[key] if demand.ecn == ecn) for key in keys]
-
-    def keys(self) -> set[str]:
-        """Return every register key that is demanded or in force."""
-        return set(self._demands) | set(self._books.state.requirement)
-
-    def head(self, key: str) -> tuple[Ecn, Demand] | None:
-        """Return what is in force: explicit supersedes first, then release, then arrival, then number."""
-        demands = self._demands.get(key)
-        if not demands:
-            return None
-        if len(demands) == 1:  # by far the most, and one ECN may ask for 100 000
-            ecn = self._books.state.ecn[demands[0].ecn]
-            return (ecn, demands[0]) if self._binds(ecn) else None
-        held = [(ecn, demand) for ecn, demand in self._on(key) if self._binds(ecn)]
-        overruled = {number for ecn, _ in held for number in ecn.draft.supersedes if number != ecn.number}
-        standing = [pair for pair in held if pair[0].number not in overruled] or held
-        return max(standing, key=lambda pair: _order(pair[0]), default=None)
-
-    def not_in_effect(self, key: str) -> list[tuple[Ecn, Demand]]:
+    def not_in_effect(self, key: str) -> tuple[Demand, ...]:
         """Return the demands of ECNs in work or waiting: nothing is measured against them yet."""
-        return [(ecn, d) for ecn, d in self._on(key) if ecn.waiting or not ecn.status.in_force]
+        return self.claims.ahead(key)
 
     def newest(self, program: str, rule: VersionRule) -> str | None:
         """Return the newest released version of a program on any machine, by the scheme's order."""
-        heads = (
-            self._books.state.requirement.get(register_key(m, program)) for m in self._machines_of.get(program, ())
-        )
+        machines = self.claims.machines_of(program)
+        heads = (self._books.state.requirement.get(register_key(machine, program)) for machine in machines)
         versions = [r.demand.version for r in heads if r is not None and r.demand.version]
         ordered = [(key, version) for version in versions if (key := rule.key(version)) is not None]
         return max(ordered, default=(None, None))[1]
@@ -91,7 +45,10 @@ class Register:
         origin of the baseline that fills the register only. reason: why open obligations end, when nothing newer
         supersedes them.
         """
-        state, head = self._books.state, self.head(key)
+        if self.claims.told(key):
+            return False
+        state, head = self._books.state, self.claims.head(key)
+        self.claims.written(key)  # by what follows
         row = state.requirement.get(key)
         if head is None:
             return row is not None and self._remove(key, row, reason, cause)
@@ -116,26 +73,6 @@ class Register:
         )
         self._books.touched.add(demand.machine)
         return True
-
-    def _on(self, key: str) -> Iterator[tuple[Ecn, Demand]]:
-        for demand in self._demands.get(key, ()):
-            yield self._books.state.ecn[demand.ecn], demand
-
-    def _withhold(self, key: str, ecn: str) -> None:
-        """Hold an ECN's demand no longer."""
-        left = tuple(demand for demand in self._demands[key] if demand.ecn != ecn)
-        if left:
-            self._demands[key] = left
-        else:
-            del self._demands[key]
-
-    def _binds(self, ecn: Ecn) -> bool:
-        """Tell whether what an ECN demands holds now. Asked for each of its demands."""
-        asked, binds = self._asked
-        if asked is not ecn:
-            binds = ecn.status.in_force and not ecn.waiting
-            self._asked = ecn, binds
-        return binds
 
     def _still_in_force(self, number: str) -> bool:
         ecn = self._books.state.ecn.get(number)
@@ -183,19 +120,3 @@ class Register:
             by_other = obligation.ecn != ecn.number and self._still_in_force(obligation.ecn)
             self._docket.end(obligation, "superseded" if by_other else reason, cause)
         return min(unmet, default=None)
-
-
-def _order(ecn: Ecn) -> tuple[int, int, list[tuple[int, str]]]:
-    release = ecn.release if ecn.release is not None else _day_or_arrival(ecn)
-    return (release, ecn.arrived.utc, _counted(ecn.number))
-
-
-def _counted(number: str) -> list[tuple[int, str]]:
-    """Order ECN numbers as people count them: ECN-10 comes after ECN-9."""
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", number)]
-
-
-def _day_or_arrival(ecn: Ecn) -> int:
-    """Order an ECN without a release instant by its day when it has one, else by its arrival."""
-    date = ecn.draft.effective_from or ecn.draft.released
-    return date.utc if date is not None and not ecn.suspect_time else ecn.arrived.utc

@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from edge_bridge.domain import program
-from edge_bridge.domain.ecn import EcnDraft, Item
+from edge_bridge.domain.ecn import Ecn, EcnDraft, Item, Status
 from edge_bridge.domain.instant import Milliseconds
 from edge_bridge.domain.making import quickly_made
 from edge_bridge.domain.plant import Machine, Plant
@@ -71,6 +71,13 @@ Routed = tuple[list[Demand], list[Unrouted]]
 def route(draft: EcnDraft, plant: Plant) -> Routed:
     """Return every demand of an ECN, and the items that no rule covers or that name an unknown machine."""
     return finished(route_steps(draft, plant))
+
+
+def route_held(ecn: Ecn, plant: Plant) -> Generator[None, None, Routed]:
+    """Do the same in portions, of an ECN as it is held: a withdrawn one demands nothing."""
+    if ecn.status is Status.WITHDRAWN:
+        return [], []
+    return (yield from route_steps(ecn.draft, plant))
 
 
 def route_steps(draft: EcnDraft, plant: Plant) -> Generator[None, None, Routed]:

@@ -1,4 +1,4 @@
-"""What the gateway knows: every row is kept in memory while it matters, and committed with the events that changed it."""
+"""What the gateway knows: rows in memory while they matter, at rest else, and committed with the events that changed them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from edge_bridge.domain.at_rest import Archive, AtRest
 from edge_bridge.domain.card import Card
 from edge_bridge.domain.ecn import Ecn
 from edge_bridge.domain.instant import Milliseconds, Stamp
@@ -185,32 +186,52 @@ KINDS: Mapping[str, type[Any]] = {
     "known": Known,
     "command": CommandAnswer,
 }
+AT_REST = ("ecn", "file")  # kinds of which there are more every day, for ever
+MOST_ITEMS = 5000  # of ECNs that are held because they were asked for lately: some 5 MB
 
 
 @dataclass(slots=True)
 class State:
-    """All rows that matter now, by kind. Closed obligations and cards are history: committed, not held."""
+    """All rows that matter now, by kind. Closed obligations and cards are history: committed, not held. ECNs and what is
+    known of files are read when they are asked for, where there is an archive of them."""
 
-    ecn: Kept[Ecn] = field(default_factory=Kept)
+    ecn: AtRest[Ecn] = field(default_factory=AtRest)
     requirement: Kept[Requirement] = field(default_factory=Kept)
     obligation: Kept[Obligation] = field(default_factory=Kept)
     card: Kept[Card] = field(default_factory=Kept)
     machine: Kept[MachineState] = field(default_factory=Kept)
     source: Kept[SourceState] = field(default_factory=Kept)
-    file: Kept[FileMemory] = field(default_factory=Kept)
+    file: AtRest[FileMemory] = field(default_factory=AtRest)
     available: Kept[Available] = field(default_factory=Kept)
     known: Kept[Known] = field(default_factory=Kept)
     command: Kept[CommandAnswer] = field(default_factory=Kept)
 
     @classmethod
-    def of(cls, rows: Mapping[str, Mapping[str, Any]]) -> State:
-        """Return the state that was committed."""
-        return cls(**{kind: Kept(rows.get(kind, {})) for kind in KINDS})
+    def of(cls, rows: Mapping[str, Mapping[str, Any]], archives: Mapping[str, Archive[Any]] | None = None) -> State:
+        """Return the state that was committed. archives: of the kinds in AT_REST; without them their rows are held, too."""
+        resting = archives or {}
+        return cls(
+            ecn=AtRest(
+                rows.get("ecn"), resting.get("ecn"), room=MOST_ITEMS, weigh=lambda ecn: 1 + len(ecn.draft.items)
+            ),
+            file=AtRest(rows.get("file"), resting.get("file")),
+            **{kind: Kept(rows.get(kind, {})) for kind in KINDS if kind not in AT_REST},
+        )
 
     def take_changes(self) -> dict[str, dict[str, Any]]:
         """Return and reset what changed, by kind and key; a deleted row is None."""
         changes = {kind: getattr(self, kind).take_changes() for kind in KINDS}
         return {kind: rows for kind, rows in changes.items() if rows}
+
+    def settled(self) -> None:
+        """Take note that everything taken is committed: what is at rest need not be held."""
+        self.ecn.settled()
+        self.file.settled()
+
+
+def file_key(source: str, file: str) -> str:
+    """Return the key of what is known of a file."""
+    return f"{source}|{file}"
 
 
 def register_key(machine: str, program: str) -> str:

@@ -78,9 +78,7 @@ class Timekeeper:
         for obligation in list(books.state.obligation.values()):
             if obligation.arrived.boot != now.boot:
                 self._lay_over(obligation, obligation.due.rebased(now))
-        for ecn in books.state.ecn.values():
-            if ecn.waiting:
-                self._intake.wait_for(ecn)
+        self._intake.wait_again()
 
     def _lay_over(self, obligation: Obligation, due: Deadline) -> None:
         """Lay what an earlier boot promised on this boot's clock."""

@@ -188,15 +188,15 @@ class Watch:
         """A program of an ECN not yet in effect, in production, where nothing is in force yet."""
         if self._books.state.requirement.get(key) is not None or not reading.running:
             return
-        for ecn, demand in self._register.not_in_effect(key):
+        for demand in self._register.not_in_effect(key):
             found = assess(reading, machine, self._books.state.machine[machine.id].binding, demand)
             if found.matches:
-                self._warner.ahead(Requirement(demand, since=ecn.arrived), found)
+                self._warner.ahead(Requirement(demand, since=self._books.state.ecn[demand.ecn].arrived), found)
 
     def _not_in_effect(self, key: str, machine: Machine, reading: Reading) -> bool:
         """Tell whether what is seen is the version of an ECN in work or waiting: proving it is no relapse."""
         binding = self._books.state.machine[machine.id].binding
-        return any(assess(reading, machine, binding, d).matches for _, d in self._register.not_in_effect(key))
+        return any(assess(reading, machine, binding, d).matches for d in self._register.not_in_effect(key))
 
     def _run_outdated(self, key: str, found: Assessment, reading: Reading) -> None:
         requirement = self._books.state.requirement[key]

@@ -16,6 +16,7 @@ from edge_bridge.domain.instant import Milliseconds
 from edge_bridge.errors import StoreError
 from edge_bridge.ports import OutboxRow
 from edge_bridge.store import outbox, reserve, retention, schema
+from edge_bridge.store.archive import Archive
 from edge_bridge.store.faults import StoreCorrupt, StoreFull, in_plain_words
 from edge_bridge.store.lock import Lock
 from edge_bridge.store.opening import Opened, open_database
@@ -96,6 +97,10 @@ class Store:
         none. Raises StoreError."""
         with self._reading, self._faults():
             return self._codec.load(self._reader, kind)
+
+    def archive(self, kind: str) -> Archive:
+        """Return the kind's rows where they lie, to be read when they are asked for."""
+        return Archive(kind, self._codec, self._reader, self._reading, self._faults)
 
     def rows(self, after: int, limit: int) -> Sequence[OutboxRow]:
         """Return the events with a sequence above `after`, in order, parked ones too. Raises StoreError."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import uuid
-from collections.abc import AsyncIterator, Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from edge_bridge.batch import Committed
+from edge_bridge.domain.at_rest import AtRest
 from edge_bridge.domain.ecn import EcnDraft, Item, Status
 from edge_bridge.domain.event import EventType
 from edge_bridge.domain.extract import Extractor
@@ -21,13 +23,14 @@ from edge_bridge.domain.ledger import Ledger
 from edge_bridge.domain.plant import Machine, Party, Plant, Route, Source
 from edge_bridge.domain.reading import Evidence, Execution, Reading
 from edge_bridge.domain.signal import Acknowledge, EcnNotice, Remark, ScanDone, Signal
-from edge_bridge.domain.state import KINDS, State
+from edge_bridge.domain.state import KINDS, MOST_ITEMS, FileMemory
 from edge_bridge.entrance import MOST_NOTICES, MOST_WAITING
 from edge_bridge.errors import ConfigError, StoreError
 from edge_bridge.patience import AT_A_TIME
-from edge_bridge.pipeline import MOST_ANSWERS, MOST_TOGETHER, Committed, Pipeline
+from edge_bridge.pipeline import MOST_ANSWERS, MOST_TOGETHER, Pipeline
 from edge_bridge.progress import Progress
-from edge_bridge.store import Snapshot, Store, StoreFull
+from edge_bridge.store import Snapshot, Store, StoreCorrupt, StoreFull
+from edge_bridge.store.held import state_of
 from edge_bridge.testing import ManualClock
 from edge_bridge.testing.clock import settle
 from tests.waiting import until
@@ -80,6 +83,16 @@ class FaultyStore:
         self.real.commit_all(portions)
 
 
+class Damaged:
+    """An archive whose rows cannot be read."""
+
+    def get(self, key: str) -> FileMemory | None:
+        raise StoreCorrupt(f"{key} is damaged")
+
+    def rows(self, **columns: str) -> Iterator[tuple[str, FileMemory]]:
+        raise StoreCorrupt(f"rows of {columns} are damaged")
+
+
 class Poisoned(Ledger):
     """A ledger with a defect: some signals, and some duties, meet it half way through."""
 
@@ -113,6 +126,7 @@ class Bench:
         self.committed: list[Committed] = []
         self.beats = 0
         self.ledgers = 0
+        self.damaged = False
         self.running: asyncio.Task[None] | None = None
         self.kind = kind
         self.pipeline = Pipeline(
@@ -126,8 +140,10 @@ class Bench:
 
     def _open(self, plant: Plant) -> Ledger:
         self.ledgers += 1
-        rows = {kind: self.store.load(kind) for kind in KINDS}
-        return self.kind(State.of(rows), plant, self.clock.now(), lambda: str(uuid.uuid4()))
+        state = state_of(self.store.real)
+        if self.damaged:
+            state.file = AtRest(archive=Damaged())
+        return self.kind(state, plant, self.clock.now(), lambda: str(uuid.uuid4()))
 
     def _beat(self) -> None:
         self.beats += 1
@@ -283,7 +299,7 @@ async def test_thousands_of_small_ecns_do_not_pause_at_each(tmp_path: Path) -> N
         for number in range(MOST_NOTICES):
             here.pipeline.note(ecn(f"ECN-{number}", here.clock))
         await here.quiet()
-        assert len(here.pipeline.ledger.books.state.ecn) == MOST_NOTICES
+        assert len(list(here.pipeline.ledger.books.state.ecn)) == MOST_NOTICES
         assert here.beats - beats < MOST_NOTICES / 10
 
 
@@ -447,6 +463,42 @@ async def test_evidence_that_waits_is_heard_before_time_goes_on(tmp_path: Path) 
         here.store.blocked.set()
         await here.quiet()
         assert here.events(EventType.MACHINE_UNREACHABLE) == []
+
+
+async def test_what_is_committed_is_not_held_in_memory(tmp_path: Path) -> None:
+    """Old files come in by the thousand, for ever: of each, no ECN, no demand and no memory of its file stays."""
+    old, fit = "ECN-{}", MOST_ITEMS // 2  # an ECN of one item counts as two
+    async with bench(tmp_path) as here:
+        held: list[tuple[int, int]] = []
+        for number in range(2 * fit):
+            here.pipeline.note(ecn(old.format(number), here.clock, part=f"EL-{number % 7}"))
+            if number % fit == fit - 1:
+                await here.quiet()
+                state = here.pipeline.ledger.books.state
+                held.append((state.ecn.held, state.file.held))
+        assert held == [(fit, 0)] * 2
+        assert here.pipeline.ledger.register.claims.held == 0
+        assert len(here.pipeline.ledger.books.state.requirement) == 7
+        assert here.pipeline.ledger.books.state.ecn[old.format(0)].number == old.format(0)
+        assert here.pipeline.ledger.books.state.file.get(f"plm|{old.format(0)}.csv") is not None
+
+
+async def test_a_damaged_row_at_rest_ends_the_daemon_and_commits_nothing(tmp_path: Path) -> None:
+    """It is no defect of the file that asked for it: the next start salvages the database, and the file comes in again."""
+    async with bench(tmp_path) as here:
+        here.pipeline.note(ecn("ECN-1", here.clock))
+        await here.quiet()
+        before = here.store.last_sequence
+        here.pipeline.ledger.books.state.file = AtRest(archive=Damaged())
+        here.damaged = True
+        here.pipeline.note(ecn("ECN-2", here.clock))
+        assert here.running is not None
+        with pytest.raises(StoreCorrupt):
+            await here.running
+        here.running = asyncio.create_task(here.clock.sleep(1))
+        await here.pipeline.close()
+        assert here.store.last_sequence == before
+        assert "ECN-2" not in here.store.load("ecn")
 
 
 async def test_a_poison_signal_is_set_aside_whole(tmp_path: Path) -> None:

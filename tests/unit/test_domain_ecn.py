@@ -349,7 +349,7 @@ def test_an_unknown_status_changes_nothing_and_raises_one_card_a_word() -> None:
         shop.notice(draft(f"E{n}", status=None, status_word="freigegebn"))
     card = shop.card(Kind.UNKNOWN_STATUS)
     assert (len(card.ecns), card.facts["word"]) == (10, "freigegebn")
-    assert not shop.ledger.books.state.ecn
+    assert not list(shop.ledger.books.state.ecn)
 
 
 def test_a_file_is_read_again_once_its_word_is_known() -> None:
