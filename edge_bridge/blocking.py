@@ -31,6 +31,8 @@ class BlockingCalls:
             await _wait(self._last, timeout)
         self._last = future = _started(call, args, self._expected)
         await _wait(future, timeout)
+        if self._last is future:  # a look at a hundred thousand files is large, and would be held until the next one
+            self._last = None
         return future.result()
 
 

@@ -164,6 +164,9 @@ class Session:
             return
         now = self._clock.now()
         if self._first.ends(now.boottime):
+            self._arrived = OrderedDict(
+                self._arrived
+            )  # the room of a hundred thousand names is not given back otherwise
             self._ready.append(ScanDone(self._source, now, self._first.delivered, self._place))
             self._intake.warm()
 

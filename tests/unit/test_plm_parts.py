@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
+import weakref
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -29,6 +30,7 @@ from edge_bridge.domain.ecn import Status
 from edge_bridge.domain.instant import TimeQuality, to_text
 from edge_bridge.errors import AdapterError, ConfigError
 from edge_bridge.testing.clock import ManualClock
+from tests.waiting import until
 
 BERLIN = ZoneInfo("Europe/Berlin")
 SAMPLE = Path(__file__).parents[2] / "adapters" / "plm_folder" / "sample.yaml"
@@ -270,3 +272,12 @@ async def test_a_call_hands_over_what_it_raised() -> None:
     waiting.cancel()
     gate.set()
     assert await calls.run(5, str, 7) == "7"
+
+
+async def test_what_a_call_returned_is_not_held() -> None:
+    """A look at a hundred thousand files is large: it goes when whoever asked is through with it."""
+    calls = BlockingCalls()
+    found = await calls.run(5, lambda: {"a file"})
+    gone = weakref.ref(found)
+    del found
+    await until(lambda: gone() is None)
