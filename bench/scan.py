@@ -11,7 +11,19 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench.plant import OPCUA, PLM, Simulator, Watcher, broker, cpu_seconds, daemon, percentile, resident_mb, write_site
+from bench.plant import (
+    OPCUA,
+    PLM,
+    Simulator,
+    Watcher,
+    broker,
+    cpu_seconds,
+    daemon,
+    percentile,
+    resident_mb,
+    sink,
+    write_site,
+)
 from edge_bridge import control
 from edge_bridge.errors import ControlError
 
@@ -45,11 +57,10 @@ def run() -> list[Figure]:
             with broker(folder) as mosquitto:
                 config = write_site(folder, mosquitto.url, adapters)
                 _fill(folder / "plm")
-                # What the scan itself tells has a subscriber of its own: a broker drops what one is too slow for, and
-                # where nobody subscribes the service waits.
+                # What the scan itself tells is thrown away where it comes: where nobody subscribes the service waits.
                 watched = [EVENTS.format(origin) for origin in ("mill-1", "empty", "gateway")]
                 with (
-                    Watcher(mosquitto.port, EVENTS.format("plm")),
+                    sink(mosquitto.port, EVENTS.format("plm")),
                     Watcher(mosquitto.port, *watched) as platform,
                     daemon(config) as pid,
                 ):
