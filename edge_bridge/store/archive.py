@@ -9,7 +9,7 @@ from typing import Any
 
 import apsw
 
-from edge_bridge.store.rows import COLUMNS, Codec
+from edge_bridge.store.rows import COLUMNS, OWN, Codec
 
 TOGETHER = 500  # rows read with one statement: between two nobody is kept from moving the log
 
@@ -28,6 +28,7 @@ class Archive:
         reading: Lock,
         faults: Callable[[], AbstractContextManager[None]],
     ) -> None:
+        assert kind not in OWN  # of those a row may hold its own pieces only: Codec.select puts them together
         self._kind = kind
         self._codec = codec
         self._reader = reader
