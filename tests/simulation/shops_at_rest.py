@@ -52,15 +52,7 @@ class Resting(Shop):
             self.ledger.books.state.settled()
 
     def _started(self) -> Ledger:
-        rows = {
-            kind: {
-                key: row
-                for key, doc in docs.items()
-                if not getattr(row := self.codec.decode(kind, key, doc), "closed", False)
-            }
-            for kind, docs in self.disk.items()
-            if kind not in AT_REST
-        }
+        rows = {kind: rows for kind, rows in self._open_rows().items() if kind not in AT_REST}
         return self._begun(State.of(rows, {kind: OnDisk(self, kind) for kind in AT_REST}))
 
     def _begun(self, state: State) -> Ledger:

@@ -272,9 +272,9 @@ class Shop:
         found = [e.data for e in self.seen(EventType.OBLIGATION_VERDICT) if ecn in (None, e.data["ecn"])]
         return [f"{d['verdict']}:{d['reason']}" if d["reason"] else str(d["verdict"]) for d in found]
 
-    def _started(self) -> Ledger:
-        """Start from the disk. What the start itself found out is committed too."""
-        rows = {
+    def _open_rows(self) -> dict[str, dict[str, Any]]:
+        """Return what is on the disk, without what is closed, as the store loads it."""
+        return {
             kind: {
                 key: row
                 for key, doc in docs.items()
@@ -282,7 +282,10 @@ class Shop:
             }
             for kind, docs in self.disk.items()
         }
-        self.ledger = Ledger(State.of(rows), self.plant, self.now, lambda: f"id-{next(self._ids)}")
+
+    def _started(self) -> Ledger:
+        """Start from the disk. What the start itself found out is committed too."""
+        self.ledger = Ledger(State.of(self._open_rows()), self.plant, self.now, lambda: f"id-{next(self._ids)}")
         self.commit()
         return self.ledger
 
