@@ -17,21 +17,17 @@ from edge_bridge.domain.version import VersionRule
 ITEMS_AT_ONCE = 200
 TEMPLATE_FIELDS = ("part", "drawing", "revision", "category")
 
-Compared = dict[tuple[str, int], VersionRule]
-"""How versions are compared, by machine and number of the rule: one object for thousands of demands."""
-
 
 @quickly_made
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """What one ECN item demands of one program on one machine.
+    """What one ECN item demands of one program, on whatever machine: one object for all that it demands the same of.
 
     program: as the ECN or route writes it; key: as the register keeps it. version or sha256 may be None, not both.
     limit in ms. route: the digest of the rule that led here, or "" when the ECN named everything itself.
     """
 
     ecn: str
-    machine: str
     program: str
     key: str
     version: str | None
@@ -64,8 +60,21 @@ class Unrouted:
     reason: str
 
 
-Routed = tuple[list[Demand], list[Unrouted]]
+Demands = dict[str, Demand]
+"""What is demanded of each program on each machine, by register key, in the order of the ECN's items."""
+
+Routed = tuple[Demands, list[Unrouted]]
 """What an ECN demands, and which of its items lead nowhere."""
+
+
+def register_key(machine: str, program: str) -> str:
+    """Return the key of a program on a machine."""
+    return f"{machine}|{program}"
+
+
+def machine_of(key: str) -> str:
+    """Return the machine of a register key."""
+    return key.split("|", 1)[0]
 
 
 def route(draft: EcnDraft, plant: Plant) -> Routed:
@@ -76,7 +85,7 @@ def route(draft: EcnDraft, plant: Plant) -> Routed:
 def route_held(ecn: Ecn, plant: Plant) -> Generator[None, None, Routed]:
     """Do the same in portions, of an ECN as it is held: a withdrawn one demands nothing."""
     if ecn.status is Status.WITHDRAWN:
-        return [], []
+        return {}, []
     return (yield from route_steps(ecn.draft, plant))
 
 
@@ -85,9 +94,9 @@ def route_steps(draft: EcnDraft, plant: Plant) -> Generator[None, None, Routed]:
 
     An ECN without a single item is unrouted as a whole: it changes something, and nobody can tell on which machine.
     """
-    demands: dict[tuple[str, str], Demand] = {}
+    demands: Demands = {}
     unrouted: list[Unrouted] = []
-    compared: Compared = {}
+    comparing = _Comparing()
     if not draft.items:
         unrouted.append(Unrouted(draft.number, Item(), "it names no part, drawing or program"))
     for index, item in enumerate(draft.items):
@@ -96,9 +105,8 @@ def route_steps(draft: EcnDraft, plant: Plant) -> Generator[None, None, Routed]:
             continue
         rules = plant.index.matching(item.part, item.drawing, item.program, draft.category)
         machines, unknown = _machines(item, rules, plant)
-        found = _demands(draft, index, machines, rules, plant, compared)
-        for demand in found:
-            demands[demand.machine, demand.key] = demand  # of two rows on one program, the later one holds
+        found = _demands(draft, index, machines, rules, plant, comparing)
+        demands |= found  # of two rows on one program, the later one holds
         if unknown:
             unrouted.append(Unrouted(draft.number, item, f"unknown machine: {', '.join(unknown)}"))
         elif not machines:
@@ -109,7 +117,7 @@ def route_steps(draft: EcnDraft, plant: Plant) -> Generator[None, None, Routed]:
             unrouted.append(Unrouted(draft.number, item, gap))
         if index % ITEMS_AT_ONCE == ITEMS_AT_ONCE - 1:
             yield
-    return list(demands.values()), unrouted
+    return demands, unrouted
 
 
 def fill(template: str, draft: EcnDraft, item: Item) -> str | None:
@@ -142,25 +150,22 @@ def _machines(item: Item, rules: list[Rule], plant: Plant) -> tuple[list[str], l
 
 
 def _demands(
-    draft: EcnDraft, place: int, machines: list[str], rules: list[Rule], plant: Plant, compared: Compared
-) -> list[Demand]:
+    draft: EcnDraft, place: int, machines: list[str], rules: list[Rule], plant: Plant, comparing: _Comparing
+) -> Demands:
     """Return an item's demands: on each machine, of the rules that concern it the first one for each program decides."""
     item = draft.items[place]
-    effectivity = item.effectivity
-    answers = [(rule, list(_answers(draft, item, rule))) for rule in (*rules, None)] if machines else []
-    found: list[Demand] = []
+    answers: list[tuple[Rule | None, list[_Wanted]]] = [
+        (rule, [_Wanted(draft, place, rule, *named, plant.limit) for named in _answers(draft, item, rule)])
+        for rule in ((*rules, None) if machines else ())
+    ]
+    found: Demands = {}
     for machine_id in machines:
         machine = plant.machines[machine_id]
-        seen: set[str] = set()
         concerned = [pair for pair in answers[:-1] if item.machines or machine_id in pair[0].machines]  # type: ignore[union-attr]
-        for rule, named in concerned or answers[-1:]:
-            for name, version in named:
-                key = program.key(name, exact=machine.exact_names)
-                if key not in seen:
-                    seen.add(key)
-                    found.append(
-                        _demand(draft, place, machine, (name, key, version, effectivity), rule, plant, compared)
-                    )
+        for rule, wanted in concerned or answers[-1:]:
+            for one in wanted:
+                demand = one.on(machine, comparing.on(machine, rule))
+                found.setdefault(register_key(machine_id, demand.key), demand)
     return found
 
 
@@ -175,55 +180,78 @@ def _answers(draft: EcnDraft, item: Item, rule: Rule | None) -> Iterator[tuple[s
             yield name, version
 
 
-def _demand(
-    draft: EcnDraft,
-    place: int,
-    machine: Machine,
-    named: tuple[str, str, str | None, str],
-    rule: Rule | None,
-    plant: Plant,
-    compared: Compared,
-) -> Demand:
-    item, given = draft.items[place], rule.route if rule else None
-    name, key, version, effectivity = named
-    return Demand(
-        draft.number,
-        machine.id,
-        name,
-        key,
-        version,
-        item.sha256.lower() if item.sha256 else None,
-        _compared(machine, rule, compared),
-        (given.limit if given else None) or plant.limit,
-        bool(given and given.stop_at_release),
-        item.part,
-        item.drawing,
-        item.revision,
-        item.row,
-        place,
-        rule.digest if rule else "",
-        effectivity,
-    )
+class _Wanted:
+    """One program that an item demands, by a rule or by itself: one demand on all machines that name and compare alike."""
+
+    __slots__ = ("_draft", "_limit", "_name", "_newest", "_place", "_rule", "_version")
+
+    def __init__(
+        self, draft: EcnDraft, place: int, rule: Rule | None, name: str, version: str | None, limit: Milliseconds
+    ) -> None:
+        self._draft, self._place, self._rule = draft, place, rule
+        self._name, self._version, self._limit = name, version, limit
+        self._newest: tuple[bool, VersionRule, Demand] | None = None
+
+    def on(self, machine: Machine, compared: VersionRule) -> Demand:
+        """Return what is demanded of it on a machine. compared: how versions are compared there."""
+        newest, exact = self._newest, machine.exact_names
+        if newest is None or newest[0] is not exact or newest[1] is not compared:
+            newest = self._newest = exact, compared, self._demand(program.key(self._name, exact=exact), compared)
+        return newest[2]
+
+    def _demand(self, key: str, compared: VersionRule) -> Demand:
+        item, rule = self._draft.items[self._place], self._rule
+        given = rule.route if rule else None
+        return Demand(
+            self._draft.number,
+            self._name,
+            key,
+            self._version,
+            item.sha256.lower() if item.sha256 else None,
+            compared,
+            (given.limit if given else None) or self._limit,
+            bool(given and given.stop_at_release),
+            item.part,
+            item.drawing,
+            item.revision,
+            item.row,
+            self._place,
+            rule.digest if rule else "",
+            item.effectivity,
+        )
 
 
-def _compared(machine: Machine, rule: Rule | None, compared: Compared) -> VersionRule:
-    """Return how a rule's versions are compared on a machine."""
-    if rule is None:
-        return machine.rule
-    known = compared.get((machine.id, rule.number))
-    if known is None:
-        given, usual = rule.route, machine.rule
-        known = replace(usual, scheme=given.scheme or usual.scheme, match=given.match_version or usual.match)
-        compared[machine.id, rule.number] = known
-    return known
+class _Comparing:
+    """How versions are compared, by machine and rule: one object for thousands of demands, on all machines that compare alike."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, int], VersionRule] = {}
+        self._alike: dict[object, VersionRule] = {}
+
+    def on(self, machine: Machine, rule: Rule | None) -> VersionRule:
+        """Return how a rule's versions, or those of an item by itself, are compared on a machine."""
+        place = machine.id, -1 if rule is None else rule.number
+        known = self._known.get(place)
+        if known is None:
+            known = self._known[place] = self._one_of(machine.rule if rule is None else _overridden(machine.rule, rule))
+        return known
+
+    def _one_of(self, rule: VersionRule) -> VersionRule:
+        content = rule.scheme, rule.match, tuple(rule.aliases.items()), rule.skipped_letters
+        return self._alike.setdefault(content, rule)
 
 
-def _gap(draft: EcnDraft, item: Item, machines: list[str], found: list[Demand], rules: list[Rule]) -> str:
+def _overridden(usual: VersionRule, rule: Rule) -> VersionRule:
+    given = rule.route
+    return replace(usual, scheme=given.scheme or usual.scheme, match=given.match_version or usual.match)
+
+
+def _gap(draft: EcnDraft, item: Item, machines: list[str], found: Demands, rules: list[Rule]) -> str:
     """Return what is left out though something is demanded: a machine without a program, a program without its name.
 
     A part of several programs is not done when the ones that could be named are.
     """
-    reached = {demand.machine for demand in found}
+    reached = {machine_of(key) for key in found}
     if left := [machine for machine in machines if machine not in reached]:
         return f"its routes give no program and version for {', '.join(left)}"
     if item.program:
