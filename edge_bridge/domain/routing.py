@@ -12,7 +12,7 @@ from edge_bridge.domain.making import quickly_made
 from edge_bridge.domain.plant import Machine, Plant
 from edge_bridge.domain.portions import finished
 from edge_bridge.domain.route import Rule, fields_of
-from edge_bridge.domain.version import VersionRule
+from edge_bridge.domain.version import Match, Scheme, VersionRule
 
 ITEMS_AT_ONCE = 200
 TEMPLATE_FIELDS = ("part", "drawing", "revision", "category")
@@ -96,7 +96,7 @@ def route_steps(draft: EcnDraft, plant: Plant) -> Generator[None, None, Routed]:
     """
     demands: Demands = {}
     unrouted: list[Unrouted] = []
-    comparing = _Comparing()
+    ways = _Ways(plant)
     if not draft.items:
         unrouted.append(Unrouted(draft.number, Item(), "it names no part, drawing or program"))
     for index, item in enumerate(draft.items):
@@ -105,7 +105,7 @@ def route_steps(draft: EcnDraft, plant: Plant) -> Generator[None, None, Routed]:
             continue
         rules = plant.index.matching(item.part, item.drawing, item.program, draft.category)
         machines, unknown = _machines(item, rules, plant)
-        found = _demands(draft, index, machines, rules, plant, comparing)
+        found, left = _demands(draft, index, rules, ways.of(item, machines, rules), plant.limit)
         demands |= found  # of two rows on one program, the later one holds
         if unknown:
             unrouted.append(Unrouted(draft.number, item, f"unknown machine: {', '.join(unknown)}"))
@@ -113,7 +113,7 @@ def route_steps(draft: EcnDraft, plant: Plant) -> Generator[None, None, Routed]:
             unrouted.append(Unrouted(draft.number, item, "no machine named and no route matches"))
         elif not found:
             unrouted.append(Unrouted(draft.number, item, _missing(item, rules)))
-        elif gap := _gap(draft, item, machines, found, rules):
+        elif gap := _gap(draft, item, left, rules):
             unrouted.append(Unrouted(draft.number, item, gap))
         if index % ITEMS_AT_ONCE == ITEMS_AT_ONCE - 1:
             yield
@@ -150,23 +150,27 @@ def _machines(item: Item, rules: list[Rule], plant: Plant) -> tuple[list[str], l
 
 
 def _demands(
-    draft: EcnDraft, place: int, machines: list[str], rules: list[Rule], plant: Plant, comparing: _Comparing
-) -> Demands:
-    """Return an item's demands: on each machine, of the rules that concern it the first one for each program decides."""
+    draft: EcnDraft, place: int, rules: list[Rule], ways: list[_Way], limit: Milliseconds
+) -> tuple[Demands, list[str]]:
+    """Return an item's demands: on each machine, of the rules that concern it the first one for each program decides; and the
+    machines on which it demands nothing.
+    """
     item = draft.items[place]
-    answers: list[tuple[Rule | None, list[_Wanted]]] = [
-        (rule, [_Wanted(draft, place, rule, *named, plant.limit) for named in _answers(draft, item, rule)])
-        for rule in ((*rules, None) if machines else ())
-    ]
+    wanted: dict[Rule | None, list[_Wanted]] = {
+        rule: [_Wanted(draft, place, rule, *named, limit) for named in _answers(draft, item, rule)]
+        for rule in rules or (None,)
+    }
     found: Demands = {}
-    for machine_id in machines:
-        machine = plant.machines[machine_id]
-        concerned = [pair for pair in answers[:-1] if item.machines or machine_id in pair[0].machines]  # type: ignore[union-attr]
-        for rule, wanted in concerned or answers[-1:]:
-            for one in wanted:
-                demand = one.on(machine, comparing.on(machine, rule))
-                found.setdefault(register_key(machine_id, demand.key), demand)
-    return found
+    left: list[str] = []
+    for machine, exact, concerned in ways:
+        before = len(found)
+        for rule, compared in concerned:
+            for one in wanted[rule]:
+                demand = one.on(exact, compared)
+                found.setdefault(register_key(machine, demand.key), demand)
+        if len(found) == before:
+            left.append(machine)
+    return found, left
 
 
 def _answers(draft: EcnDraft, item: Item, rule: Rule | None) -> Iterator[tuple[str, str | None]]:
@@ -192,9 +196,9 @@ class _Wanted:
         self._name, self._version, self._limit = name, version, limit
         self._newest: tuple[bool, VersionRule, Demand] | None = None
 
-    def on(self, machine: Machine, compared: VersionRule) -> Demand:
-        """Return what is demanded of it on a machine. compared: how versions are compared there."""
-        newest, exact = self._newest, machine.exact_names
+    def on(self, exact: bool, compared: VersionRule) -> Demand:
+        """Return what is demanded of it on a machine. exact: as its names are. compared: how versions are compared there."""
+        newest = self._newest
         if newest is None or newest[0] is not exact or newest[1] is not compared:
             newest = self._newest = exact, compared, self._demand(program.key(self._name, exact=exact), compared)
         return newest[2]
@@ -221,38 +225,51 @@ class _Wanted:
         )
 
 
-class _Comparing:
-    """How versions are compared, by machine and rule: one object for thousands of demands, on all machines that compare alike."""
+_Way = tuple[str, bool, list[tuple[Rule | None, VersionRule]]]
+"""A machine by its id, whether its names are exact, and the rules that lead there with how versions are compared by each."""
 
-    def __init__(self) -> None:
-        self._known: dict[tuple[str, int], VersionRule] = {}
+
+class _Ways:
+    """Where rules lead to: worked out once for thousands of items. Machines that compare alike have one object for it."""
+
+    def __init__(self, plant: Plant) -> None:
+        self._plant = plant
+        self._known: dict[tuple[int, ...], list[_Way]] = {}
+        self._compared_on: dict[tuple[str, Scheme | None, Match | None], VersionRule] = {}
         self._alike: dict[object, VersionRule] = {}
 
-    def on(self, machine: Machine, rule: Rule | None) -> VersionRule:
-        """Return how a rule's versions, or those of an item by itself, are compared on a machine."""
-        place = machine.id, -1 if rule is None else rule.number
-        known = self._known.get(place)
+    def of(self, item: Item, machines: list[str], rules: list[Rule]) -> list[_Way]:
+        """Return the ways to an item's machines: to those that it names by every rule, else by those that name them."""
+        if item.machines:
+            return [self._way(machine, rules) for machine in machines]
+        numbers = tuple([rule.number for rule in rules])
+        known = self._known.get(numbers)
         if known is None:
-            known = self._known[place] = self._one_of(machine.rule if rule is None else _overridden(machine.rule, rule))
+            known = [self._way(machine, [rule for rule in rules if machine in rule.machines]) for machine in machines]
+            self._known[numbers] = known
         return known
 
-    def _one_of(self, rule: VersionRule) -> VersionRule:
-        content = rule.scheme, rule.match, tuple(rule.aliases.items()), rule.skipped_letters
-        return self._alike.setdefault(content, rule)
+    def _way(self, name: str, rules: list[Rule]) -> _Way:
+        machine = self._plant.machines[name]
+        return name, machine.exact_names, [(rule, self._compared(machine, rule)) for rule in rules or (None,)]
+
+    def _compared(self, machine: Machine, rule: Rule | None) -> VersionRule:
+        given = (None, None) if rule is None else (rule.route.scheme, rule.route.match_version)
+        known = self._compared_on.get((machine.id, *given))
+        if known is None:
+            usual = machine.rule
+            made = replace(usual, scheme=given[0] or usual.scheme, match=given[1] or usual.match)
+            content = made.scheme, made.match, tuple(made.aliases.items()), made.skipped_letters
+            known = self._compared_on[machine.id, *given] = self._alike.setdefault(content, made)
+        return known
 
 
-def _overridden(usual: VersionRule, rule: Rule) -> VersionRule:
-    given = rule.route
-    return replace(usual, scheme=given.scheme or usual.scheme, match=given.match_version or usual.match)
-
-
-def _gap(draft: EcnDraft, item: Item, machines: list[str], found: Demands, rules: list[Rule]) -> str:
+def _gap(draft: EcnDraft, item: Item, left: list[str], rules: list[Rule]) -> str:
     """Return what is left out though something is demanded: a machine without a program, a program without its name.
 
     A part of several programs is not done when the ones that could be named are.
     """
-    reached = {machine_of(key) for key in found}
-    if left := [machine for machine in machines if machine not in reached]:
+    if left:
         return f"its routes give no program and version for {', '.join(left)}"
     if item.program:
         return ""
