@@ -27,7 +27,7 @@ from edge_bridge.forwarder import Forwarder
 from edge_bridge.mqtt import Connector, Will
 from edge_bridge.ports import Answer, Command
 from edge_bridge.store import Store
-from edge_bridge.store.outbox import StoredEvent
+from edge_bridge.store.outbox import SealedEvent
 from tests.integration.mosquitto import Mosquitto
 
 EVENTS = 100_000
@@ -106,7 +106,7 @@ def _fill(store: Store) -> None:
         store.commit(
             {},
             [
-                StoredEvent(
+                SealedEvent(
                     sequence=n, id=f"{n:036d}", type="program.changed", origin="dmu50-01", subject="dmu50-01",
                     body=_body(n), time=0, recorded=0,
                 )

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from statistics import median
 
-from edge_bridge.store import Store, StoredEvent
+from edge_bridge.store import SealedEvent, Store
 
 Result = tuple[str, str, bool | None]
 
@@ -67,11 +67,11 @@ async def marks(store: Store, count: int = 1000) -> float:
     return median(times) * 1_000_000
 
 
-def events(store: Store, count: int) -> list[StoredEvent]:
+def events(store: Store, count: int) -> list[SealedEvent]:
     """Return the next events of a usual size."""
     first = store.last_sequence + 1
     return [
-        StoredEvent(n, f"{n:032x}", "obligation.verdict", f"m{n % 30}", f"m{n % 30}", BODY, 1_772_000_000_000, n)
+        SealedEvent(n, f"{n:032x}", "obligation.verdict", f"m{n % 30}", f"m{n % 30}", 1_772_000_000_000, n, BODY)
         for n in range(first, first + count)
     ]
 

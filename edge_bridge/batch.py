@@ -10,7 +10,7 @@ from typing import Any
 from edge_bridge.contract import seal_all
 from edge_bridge.domain.event import Event
 from edge_bridge.domain.instant import Milliseconds
-from edge_bridge.store import Changes, StoredEvent
+from edge_bridge.store import Changes, SealedEvent
 
 Portion = tuple[Changes, Sequence[Event]]
 
@@ -80,7 +80,7 @@ class Batch:
                 found.setdefault(kind, {}).update(rows)
         return found
 
-    def __iter__(self) -> Iterator[tuple[Changes, list[StoredEvent]]]:
+    def __iter__(self) -> Iterator[tuple[Changes, list[SealedEvent]]]:
         """Yield each portion, sealed, as soon as it is there. Raises Abandoned."""
         taken, sequence = 0, self._first
         while (portion := self._portion(taken)) is not None:
@@ -96,19 +96,11 @@ class Batch:
                 raise Abandoned
             return self._portions[index] if index < len(self._portions) else None
 
-    def _sealed(self, events: Sequence[Event], first: int) -> list[StoredEvent]:
-        sealed = seal_all(events, source=self._source, first=first, recorded=self._recorded)
+    def _sealed(self, events: Sequence[Event], first: int) -> list[SealedEvent]:
+        recorded = self._recorded
+        sealed = seal_all(events, source=self._source, first=first, recorded=recorded)
+        # the type as text: an enum's member would be bound by its type's rules
         return [
-            StoredEvent(
-                sequence,
-                event.id,
-                str(event.type),
-                event.origin,
-                event.subject,
-                body,
-                event.time,
-                self._recorded,
-                frame,
-            )
-            for sequence, (event, (body, frame)) in enumerate(zip(events, sealed, strict=True), first)
+            SealedEvent(n, one.id, str(one.type), one.origin, one.subject, one.time, recorded, body, frame)
+            for n, (one, (body, frame)) in enumerate(zip(events, sealed, strict=True), first)
         ]

@@ -11,7 +11,8 @@ from edge_bridge.domain.instant import to_text, to_text_or_none
 from edge_bridge.domain.obligation import Obligation, Verdict
 from edge_bridge.domain.plant import Machine
 from edge_bridge.domain.reading import Reading
-from edge_bridge.domain.state import Binding, register_key
+from edge_bridge.domain.routing import register_key
+from edge_bridge.domain.state import Binding
 from edge_bridge.domain.told import card_data, program_data
 
 MOST_OBLIGATIONS = 200  # in one answer: the most urgent ones; the rest is a number

@@ -19,9 +19,9 @@ from edge_bridge.domain.evidence import Assessment
 from edge_bridge.domain.ledger import Ledger
 from edge_bridge.domain.portions import finished
 from edge_bridge.domain.reading import Reading
-from edge_bridge.domain.routing import Demand, Unrouted, route
+from edge_bridge.domain.routing import Demand, Unrouted, machine_of, route
 from edge_bridge.domain.signal import EcnNotice
-from edge_bridge.domain.state import KINDS, Requirement, State, register_key
+from edge_bridge.domain.state import KINDS, Requirement, State
 from edge_bridge.errors import AdapterError, EdgeBridgeError
 from edge_bridge.ports import TracedEcn, Traces
 from edge_bridge.store import Snapshot
@@ -66,8 +66,9 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What one demand would mean on its machine. rules: what would be in force there, None when nothing."""
+    """What one demand would mean on a machine, by its id. rules: what would be in force there, None when nothing."""
 
+    machine: str
     demand: Demand
     rules: Requirement | None
     reading: Reading | None
@@ -237,20 +238,20 @@ class DryRun:
             # a name of its own: a file that the daemon has taken in already would not be looked at again
             notice = EcnNotice(self._choice.id, self._desk.now, f"dry run/{name}/{draft.number}", digest, (draft,))
             finished(self._ledger.intake.take(notice))  # and no cards: nobody reads them here
-        outlooks = tuple(self._outlook(demand) for demand in demands)
+        outlooks = tuple(self._outlook(key, demand) for key, demand in demands.items())
         return EcnRead(
             draft, dates, books.state.ecn.get(draft.number), same, outlooks, tuple(unrouted), one.origin, alone, bare
         )
 
-    def _outlook(self, demand: Demand) -> Outlook:
-        books = self._ledger.books
-        rules = books.state.requirement.get(register_key(demand.machine, demand.key))
-        kept, machine = books.state.machine.get(demand.machine), books.machine(demand.machine)
+    def _outlook(self, key: str, demand: Demand) -> Outlook:
+        books, name = self._ledger.books, machine_of(key)
+        rules = books.state.requirement.get(key)
+        kept, machine = books.state.machine.get(name), books.machine(name)
         reading = kept.reading if kept is not None else None
         if rules is None or reading is None or machine is None:
-            return Outlook(demand, rules, reading, None)
+            return Outlook(name, demand, rules, reading, None)
         as_if_now = replace(reading, at=books.now)
-        return Outlook(demand, rules, reading, self._ledger.watch.assessment(rules, machine, as_if_now))
+        return Outlook(name, demand, rules, reading, self._ledger.watch.assessment(rules, machine, as_if_now))
 
 
 def _in_chinese(name: str, error: AdapterError) -> str:

@@ -75,7 +75,7 @@ def _when_data(when: When | None) -> dict[str, Any] | None:
 def _outlook_data(one: Outlook, desk: Desk) -> dict[str, Any]:
     rule = desk.config.plant.index.numbered(one.demand.route)
     return {
-        "machine": one.demand.machine,
+        "machine": one.machine,
         "program": one.demand.program,
         "required": one.demand.version,
         "row": one.demand.row,

@@ -11,7 +11,6 @@ from edge_bridge.cli.dry_run import EcnRead, FileRead, Outlook
 from edge_bridge.cli.words import known
 from edge_bridge.domain.ecn import STAGES
 from edge_bridge.domain.instant import When
-from edge_bridge.domain.routing import Demand
 from edge_bridge.ports import Trace
 
 MOST_TRACED = 8  # ECNs, and items, of a file whose fields are traced without being asked for
@@ -118,7 +117,7 @@ def _lines(one: EcnRead, desk: Desk, *, fields: bool) -> Iterator[tuple[str, str
         if reason := reasons.get(id(item)):
             yield desk.words("ecn.doubt" if item.doubt else "ecn.unrouted", reason=desk.reason(reason)), "bold red", 6
         for outlook in by_item[place]:
-            yield _demand(outlook.demand, desk), "", 6
+            yield _demand(outlook, desk), "", 6
             yield _outlook(outlook, desk, held=one.same), STYLES[outlook.colour], 8
 
 
@@ -151,7 +150,8 @@ def _when(when: When | None, desk: Desk) -> str:
     return desk.words("ecn.time", at=desk.time(when.utc), quality=quality, text=when.text or "–")
 
 
-def _demand(demand: Demand, desk: Desk) -> str:
+def _demand(one: Outlook, desk: Desk) -> str:
+    demand = one.demand
     rule = desk.config.plant.index.numbered(demand.route)
     if rule is None:
         by = desk.words("ecn.by_itself")
@@ -160,7 +160,7 @@ def _demand(demand: Demand, desk: Desk) -> str:
         file, line, _ = (rule.route.place or "routes.yaml:–:–").rsplit(":", 2)
         by = desk.words("ecn.by_route", file=file, line=line, match=match)
     version = demand.version or f"SHA-256 {(demand.sha256 or '')[:12]}"
-    machine = desk.called(demand.machine)
+    machine = desk.called(one.machine)
     return desk.words("ecn.demand", machine=machine, program=demand.program, version=version, route=by)
 
 

@@ -12,7 +12,7 @@ from edge_bridge.cli.findings import ORDER, Finding, Inquiry, Sight, colour_of
 from edge_bridge.cli.sides import card_line, lines_of
 from edge_bridge.cli.stages import waits_for, way
 from edge_bridge.domain.ecn import Ecn
-from edge_bridge.domain.routing import route
+from edge_bridge.domain.routing import register_key, route
 from edge_bridge.domain.told import program_data
 from edge_bridge.domain.told_obligation import ObligationTold
 
@@ -59,10 +59,10 @@ def show_ecn(number: str, inquiry: Inquiry, desk: Desk, *, everything: bool) -> 
     if _unjudged(ecn, found, inquiry, desk):
         output.paragraph(desk.words("explain.ecn.unjudged"), "yellow", indent=2)
     for one in found:
-        rules = inquiry.in_force(one.demand) if one.requirement is None else None
+        rules = inquiry.in_force(register_key(one.machine, one.demand.key)) if one.requirement is None else None
         if rules is not None:
             facts = {"program": rules.demand.program, "ecn": rules.demand.ecn, "version": rules.demand.version or "–"}
-            text = desk.words("explain.overtaken", machine=desk.called(rules.demand.machine), **facts)
+            text = desk.words("explain.overtaken", machine=desk.called(rules.machine), **facts)
             output.paragraph(text, indent=2)
     show_findings(found, inquiry, desk, number, everything=everything)
     return colour
@@ -107,7 +107,7 @@ def finding_data(one: Finding, desk: Desk) -> dict[str, Any]:
     """Return one finding for programs."""
     evidence = one.assessment.evidence if one.assessment else None
     return {
-        "machine": one.demand.machine,
+        "machine": one.machine,
         "program": one.demand.program,
         "required": one.demand.version,
         "ecn": one.demand.ecn,
@@ -206,9 +206,9 @@ def _unjudged(ecn: Ecn, found: Sequence[Finding], inquiry: Inquiry, desk: Desk) 
     """Tell whether its routes lead where nothing was ever demanded: a route was added, and has not been taken in yet."""
     if not ecn.status.in_force or ecn.waiting:
         return False
-    known = {(one.demand.machine, one.demand.key) for one in found}
-    demands = [demand for demand in route(ecn.draft, desk.config.plant)[0] if (demand.machine, demand.key) not in known]
-    return any(inquiry.in_force(demand) is None for demand in demands)
+    known = {register_key(one.machine, one.demand.key) for one in found}
+    demanded, _ = route(ecn.draft, desk.config.plant)
+    return any(key not in known and inquiry.in_force(key) is None for key in demanded)
 
 
 def _unseen(one: Finding) -> bool:
@@ -236,7 +236,7 @@ def _rest(found: Sequence[Finding], shown: Sequence[Finding]) -> list[Finding]:
 
 
 def _show(one: Finding, desk: Desk) -> None:
-    place = desk.words("explain.place", program=one.demand.program, machine=desk.called(one.demand.machine))
+    place = desk.words("explain.place", program=one.demand.program, machine=desk.called(one.machine))
     left = desk.duration(max(0, one.obligation.due.remaining(desk.now))) if one.obligation else ""
     what = desk.words(f"what.{one.what}", left=left)
     output.say("")

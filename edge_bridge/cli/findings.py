@@ -20,8 +20,8 @@ from edge_bridge.domain.ledger import Ledger
 from edge_bridge.domain.obligation import Obligation, Verdict
 from edge_bridge.domain.plant import Machine
 from edge_bridge.domain.reading import Reading
-from edge_bridge.domain.routing import Demand
-from edge_bridge.domain.state import MachineState, Requirement, State, register_key
+from edge_bridge.domain.routing import Demand, register_key
+from edge_bridge.domain.state import MachineState, Requirement, State
 from edge_bridge.domain.version import Comparison
 from edge_bridge.errors import ControlError
 from edge_bridge.store import Snapshot
@@ -49,10 +49,12 @@ class Sight:
 class Finding:
     """One requirement, or one obligation that is no longer in force, as it stands.
 
-    reason: what is seen now: match, older, other, ahead, edited, or why nothing is. colour: red, yellow, green or quiet.
-    what: the state in one word, a key of the sentences. cards: open ones, each with its short id, the worst first.
+    machine: its id. reason: what is seen now: match, older, other, ahead, edited, or why nothing is. colour: red, yellow,
+    green or quiet. what: the state in one word, a key of the sentences. cards: open ones with their short ids, the worst
+    first.
     """
 
+    machine: str
     demand: Demand
     sight: Sight
     ecn: Ecn | None
@@ -109,20 +111,20 @@ class Inquiry:
         rows = self._snapshot.find("requirement", machine=machine_id).values()
         open_ones = self._snapshot.find("obligation", machine=machine_id, closed=False).values()
         by_key = {register_key(o.machine, o.program): o for o in open_ones}
-        found = [self._finding(row.demand, sight, row, by_key.get(row.key) or self._obligation(row)) for row in rows]
+        found = [self._finding(row, sight, row, by_key.get(row.key) or self._obligation(row)) for row in rows]
         return sorted(found, key=lambda one: (not self.selected(one), *_weight(one)))
 
     def ecn(self, number: str) -> list[Finding]:
         """Return everything that an ECN demands or demanded."""
         rows = {row.key: row for row in self._snapshot.find("requirement", ecn=number).values()}
         newest: dict[str, Obligation] = {}
-        for one in self._snapshot.find("obligation", ecn=number).values():
-            newest[register_key(one.machine, one.program)] = one
+        for duty in self._snapshot.find("obligation", ecn=number).values():
+            newest[register_key(duty.machine, duty.program)] = duty
         found = []
         for key in dict.fromkeys((*rows, *newest)):
             row, obligation = rows.get(key), newest.get(key)
-            demand = row.demand if row is not None else newest[key].demand
-            found.append(self._finding(demand, self.sight(demand.machine), row, obligation))
+            one = row if row is not None else newest[key]
+            found.append(self._finding(one, self.sight(one.machine), row, obligation))
         return sorted(found, key=_weight)
 
     def held(self, number: str) -> Ecn | None:
@@ -135,9 +137,8 @@ class Inquiry:
         """Return the numbers of all ECNs, the newest first."""
         return list(self._snapshot.rows("ecn"))[::-1]
 
-    def in_force(self, demand: Demand) -> Requirement | None:
-        """Return what rules this program on this machine now."""
-        key = register_key(demand.machine, demand.key)
+    def in_force(self, key: str) -> Requirement | None:
+        """Return what rules a program on a machine now, by register key."""
         found: Mapping[str, Requirement] = self._snapshot.find("requirement", key=key)
         return found.get(key)
 
@@ -179,13 +180,16 @@ class Inquiry:
         found: Mapping[str, Obligation] = self._snapshot.find("obligation", key=row.obligation)
         return found.get(row.obligation)
 
-    def _finding(self, demand: Demand, sight: Sight, row: Requirement | None, obligation: Obligation | None) -> Finding:
+    def _finding(
+        self, one: Requirement | Obligation, sight: Sight, row: Requirement | None, obligation: Obligation | None
+    ) -> Finding:
+        machine, demand = one.machine, one.demand
         found = self._assessment(demand, sight)
         reason = sight.why or _reason(found)
-        cards = self.cards_about(demand.machine, demand.key)
+        cards = self.cards_about(machine, demand.key)
         colour, what = standing(row, obligation, reason, self._desk.now, any(card.active for _, card in cards))
         ecn = self.held(demand.ecn)
-        return Finding(demand, sight, ecn, obligation, row, found, reason, colour, what, cards)
+        return Finding(machine, demand, sight, ecn, obligation, row, found, reason, colour, what, cards)
 
     def _assessment(self, demand: Demand, sight: Sight) -> Assessment | None:
         if sight.machine is None or sight.kept is None or sight.reading is None:

@@ -153,7 +153,7 @@ def _sentence(one: Finding, key: str, desk: Desk) -> str:
     fault = next((f for f in faults if f.field in ("main_program", "active_program")), None)
     return desk.words(
         key,
-        machine=desk.called(one.demand.machine),
+        machine=desk.called(one.machine),
         program=one.demand.program,
         required=one.demand.version or (one.demand.sha256 or "")[:12],
         seen=(found.seen if found else None) or "–",

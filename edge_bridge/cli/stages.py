@@ -36,7 +36,7 @@ def waits_for(one: Finding, desk: Desk) -> str:
         return ""
     steps = [stage for stage, _ in one.ecn.steps if stage in STAGES] if one.ecn is not None else []
     stands = STAGES.index(steps[-1]) if steps else 0
-    told = {AVAILABLE} if any(s.serves(one.demand.machine) for s in desk.config.plant.shares.values()) else set()
+    told = {AVAILABLE} if any(s.serves(one.machine) for s in desk.config.plant.shares.values()) else set()
     source = desk.config.adapters.get(one.ecn.source) if one.ecn is not None else None
     told |= set(getattr(source.options, "stages", ())) if source is not None else set()
     ahead = (stage for stage in STAGES[stands + 1 :] if stage in told)

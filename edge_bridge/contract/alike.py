@@ -54,10 +54,6 @@ def _frame(event: Event, source: str, recorded: Milliseconds) -> str | None:
 def _own(event: Event, sequence: int) -> bytes:
     data = event.data
     assert isinstance(data, Alike)
-    envelope = (
-        quoted(event.id),
-        sequence_text(sequence),
-        quoted(event.subject),
-        "" if event.correlation is None else quoted(event.correlation),
-    )
-    return utf8(SEPARATOR.join(envelope + data.own()))
+    correlation = "" if event.correlation is None else quoted(event.correlation)
+    start = f"{quoted(event.id)}{SEPARATOR}{sequence_text(sequence)}{SEPARATOR}{quoted(event.subject)}"
+    return utf8(f"{start}{SEPARATOR}{correlation}{SEPARATOR}{data.own()}")

@@ -70,11 +70,11 @@ class Availability:
         for key in [key for key, row in self._books.state.available.items() if row.share not in shares]:
             self._forget(key)
 
-    def since(self, demand: Demand) -> Milliseconds | None:
-        """Return since when what is demanded lies ready for its machine, UTC ms, or None when it does not."""
+    def since(self, on: str, demand: Demand) -> Milliseconds | None:
+        """Return since when what is demanded lies ready for a machine, UTC ms, or None when it does not."""
         if not self._rows:
             return None
-        machine = self._books.machine(demand.machine)
+        machine = self._books.machine(on)
         ready = [row.since.utc for row in self._at(machine, demand.key) if _meets(row, demand)] if machine else []
         return min(ready, default=None)
 

@@ -36,7 +36,7 @@ class Baselines:
         if not wrong:
             self._board.clear(origin, Kind.BASELINE)
             return
-        shown = [f"{r.demand.machine}: {r.demand.program} {r.seen} ≠ {r.demand.version}" for r in wrong[:MOST_LISTED]]
+        shown = [f"{r.machine}: {r.demand.program} {r.seen} ≠ {r.demand.version}" for r in wrong[:MOST_LISTED]]
         self._board.raise_card(
             origin,
             Kind.BASELINE,

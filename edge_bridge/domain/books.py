@@ -13,7 +13,8 @@ from edge_bridge.domain.instant import Milliseconds, Stamp
 from edge_bridge.domain.obligation import Obligation
 from edge_bridge.domain.plant import Machine, Plant
 from edge_bridge.domain.reading import Reading
-from edge_bridge.domain.state import State, register_key
+from edge_bridge.domain.routing import register_key
+from edge_bridge.domain.state import State
 
 Texts = Callable[[Card, Machine | None], Mapping[str, Mapping[str, str]]]
 """Gives a card its `title`, `text` and `next_step`, each by language."""
@@ -82,7 +83,7 @@ class Books:
     def put_obligation(self, obligation: Obligation) -> None:
         """Keep an obligation; a closed one becomes history."""
         self.state.obligation[obligation.id] = obligation
-        machine = obligation.demand.machine
+        machine = obligation.machine
         if obligation.closed:
             self._drop_open(register_key(machine, obligation.program), obligation.id)
             _drop(self.open_at, machine, obligation.id)
@@ -120,13 +121,13 @@ class Books:
         self.agenda.add(boottime, duty, key)
 
     def _index(self, obligation: Obligation) -> None:
-        demand, key = obligation.demand, register_key(obligation.demand.machine, obligation.demand.key)
+        machine, key = obligation.machine, register_key(obligation.machine, obligation.demand.key)
         others = self.open_on.get(key)
         if others is None:
             self.open_on[key] = (obligation.id,)
         elif obligation.id not in others:
             self.open_on[key] = tuple(sorted((*others, obligation.id)))
-        self.open_at[demand.machine].add(obligation.id)
+        self.open_at[machine].add(obligation.id)
 
     def _drop_open(self, key: str, obligation: str) -> None:
         left = tuple(other for other in self.open_on.get(key, ()) if other != obligation)

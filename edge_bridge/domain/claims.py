@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Generator, Iterable
+from collections.abc import Collection, Generator
 from dataclasses import dataclass
 from typing import TypeVar
 
 from edge_bridge.domain.books import Books
 from edge_bridge.domain.ecn import Ecn
-from edge_bridge.domain.routing import Demand, route_held
-from edge_bridge.domain.state import register_key
+from edge_bridge.domain.routing import Demand, Demands, machine_of, route_held
 
 KEYS_AT_ONCE = 500  # register keys between two pauses: some ten milliseconds
 NOBODY: frozenset[str] = frozenset()
@@ -96,35 +95,27 @@ class Claims:
         """Take note that the register's row says what is in force."""
         self._fresh.pop(key, None)
 
-    def enter(self, ecn: Ecn, demands: Iterable[Demand]) -> Generator[None, None, None]:
+    def enter(self, ecn: Ecn, demands: Demands) -> Generator[None, None, None]:
         """Add an ECN's claims."""
         if not binds(ecn):
-            for demand in demands:
-                key = register_key(demand.machine, demand.key)
+            for key, demand in demands.items():
                 self._ahead[key] = (*self._ahead.get(key, ()), demand)
             return
         rank, superseded = Rank.of(ecn), _superseded(ecn)
-        for count, demand in enumerate(demands, 1):
-            self._enter(register_key(demand.machine, demand.key), demand, rank, superseded)
+        for count, (key, demand) in enumerate(demands.items(), 1):
+            self._enter(key, demand, rank, superseded)
             if count % KEYS_AT_ONCE == 0:
                 yield
 
-    def replace(
-        self, held: Ecn, before: Iterable[Demand], ecn: Ecn, demands: Iterable[Demand]
-    ) -> Generator[None, None, set[str]]:
-        """Take an ECN's claims instead of those that it made before; return the keys of those."""
-        wanted = {register_key(demand.machine, demand.key) for demand in demands}
+    def replace(self, held: Ecn, before: Demands, ecn: Ecn, demands: Demands) -> Generator[None, None, None]:
+        """Take an ECN's claims instead of those that it made before."""
         rises = binds(held) and binds(ecn) and not Rank.of(ecn) < Rank.of(held)
-        left: set[str] = set()
-        for demand in before:
-            key = register_key(demand.machine, demand.key)
-            left.add(key)
-            if not (rises and key in wanted and self._leads(key, ecn.number)):
+        for count, key in enumerate(before, 1):
+            if not (rises and key in demands and self._leads(key, ecn.number)):
                 self._leave(key, held)
-            if len(left) % KEYS_AT_ONCE == 0:
+            if count % KEYS_AT_ONCE == 0:
                 yield
         yield from self.enter(ecn, demands)
-        return left
 
     def decide(self) -> Generator[None, None, None]:
         """Choose anew where the one in force has gone, or somebody supersedes by name."""
@@ -141,16 +132,15 @@ class Claims:
         self._undecided.clear()
         for number, keys in chosen.items():  # each is routed once, however many of its claims come into force
             demands, _ = yield from route_held(self._books.state.ecn[number], self._books.plant)
-            found = {register_key(demand.machine, demand.key): demand for demand in demands}
             for key in keys:
-                self._note(key, found[key])
+                self._note(key, demands[key])
 
     def _enter(self, key: str, demand: Demand, rank: Rank, superseded: frozenset[str]) -> None:
         if superseded:
             self._named[key] = self._named.get(key, NOBODY) | superseded
         machines = self._machines_of.get(demand.key, ())
-        if demand.machine not in machines:
-            self._machines_of[demand.key] = (*machines, demand.machine)
+        if (machine := machine_of(key)) not in machines:
+            self._machines_of[demand.key] = (*machines, machine)
         first = self._in_force.get(key)
         if first is None or first.number == rank.number:
             self._in_force[key] = rank

@@ -17,9 +17,9 @@ from edge_bridge.domain.evidence import Assessment, Blind, machine_side
 from edge_bridge.domain.instant import Milliseconds, Stamp, to_text
 from edge_bridge.domain.obligation import Obligation, Trigger, Verdict, step
 from edge_bridge.domain.reading import Reading
-from edge_bridge.domain.routing import Demand
+from edge_bridge.domain.routing import Demand, register_key
 from edge_bridge.domain.series import Series
-from edge_bridge.domain.state import MachineState, register_key
+from edge_bridge.domain.state import MachineState
 from edge_bridge.domain.told_obligation import ObligationTold
 from edge_bridge.domain.version import Comparison
 
@@ -38,18 +38,23 @@ class Docket:
             None  # the newest deadline, with the instant at which it was laid down
         )
 
-    def open(self, demand: Demand, ecn: Ecn, unmet_since: Milliseconds | None, cause: str | None) -> Obligation:
-        """Open an obligation: due = max(release, arrival) + limit, fixed from now on. One ECN may open 100 000."""
+    def open(
+        self, on: str, demand: Demand, ecn: Ecn, unmet_since: Milliseconds | None, cause: str | None
+    ) -> Obligation:
+        """Open an obligation: due = max(release, arrival) + limit, fixed from now on. One ECN may open 100 000.
+
+        on: the machine.
+        """
         books, release, arrived = self._books, ecn.release, ecn.arrived
         now = books.now
         t0 = arrived.utc if release is None else max(release, arrived.utc)
         unmet = unmet_since if unmet_since is not None else (release if release is not None else t0)
-        machine = books.plant.machines.get(demand.machine)
-        kept = books.state.machine.get(demand.machine)
+        machine, kept = books.plant.machines.get(on), books.state.machine.get(on)
         exposed = _ran_old(kept, demand, unmet, now.utc) if kept is not None and kept.runs else 0
-        identity, told = self._ids.next(now), self._ids.next(now)
+        identity, told = self._ids.two(now)
         opened = Obligation(
             identity,
+            on,
             demand,
             ecn.source,
             ecn.file,
@@ -64,13 +69,15 @@ class Docket:
             ecn.late_arrival,
             exposure=exposed,
             counted=now.utc if exposed else None,
-            stages=ecn.stages if (ready := self._availability.since(demand)) is None else ecn.stages | {STAGE: ready},
+            stages=ecn.stages
+            if (ready := self._availability.since(on, demand)) is None
+            else ecn.stages | {STAGE: ready},
             last_event=told,
         )
         books.emit(
             EventType.OBLIGATION_OPENED,
-            origin=demand.machine,
-            subject=demand.machine,
+            origin=on,
+            subject=on,
             data=ObligationTold(opened),
             correlation=identity,
             causation=cause,
@@ -79,7 +86,7 @@ class Docket:
         books.put_obligation(opened)
         books.agenda.add(opened.due.boottime, Duty.OBLIGATION, identity)
         if kept is not None and kept.reachable is False:
-            books.schedule(now.boottime, Duty.UNREACHABLE, demand.machine)  # now it matters
+            books.schedule(now.boottime, Duty.UNREACHABLE, on)  # now it matters
         return opened
 
     def _deadline(self, utc: Milliseconds, arrived: Stamp) -> Deadline:
@@ -194,12 +201,12 @@ class Docket:
         return obligation.returned is not None and now.elapsed(obligation.returned) >= obligation.demand.limit
 
     def _overdue(self, obligation: Obligation) -> None:
-        demand = obligation.demand
+        demand, machine = obligation.demand, obligation.machine
         self._board.raise_card(
-            demand.machine,
+            machine,
             Kind.OVERDUE,
             demand.key,
-            machine=demand.machine,
+            machine=machine,
             program=demand.key,
             ecns=[demand.ecn],
             seen=obligation.observed,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from edge_bridge.domain.frame import SEPARATOR, filled
+from edge_bridge.domain.frame import filled
 from edge_bridge.domain.instant import Milliseconds
 from edge_bridge.domain.making import quickly_made
 
@@ -83,12 +83,12 @@ class Alike(Told):
         """Return the facts as compact JSON, with the marks of its own pieces."""
 
     @abstractmethod
-    def own(self) -> tuple[str, ...]:
-        """Return the pieces, in the order of their marks."""
+    def own(self) -> str:
+        """Return the pieces, in the order of their marks, joined by SEPARATOR."""
 
     def json(self) -> str:
         """Return the facts as compact JSON."""
-        return filled(self.frame(), SEPARATOR.join(self.own()), self.FIRST)
+        return filled(self.frame(), self.own(), self.FIRST)
 
 
 @quickly_made

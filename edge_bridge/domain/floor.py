@@ -15,8 +15,9 @@ from edge_bridge.domain.evidence import assess, bind, selected_program, settled
 from edge_bridge.domain.instant import MINUTE, SECOND, Milliseconds, Stamp, to_text
 from edge_bridge.domain.plant import Judge, Machine
 from edge_bridge.domain.reading import Reading
+from edge_bridge.domain.routing import register_key
 from edge_bridge.domain.signal import AdapterLost
-from edge_bridge.domain.state import MachineState, Run, register_key
+from edge_bridge.domain.state import MachineState, Run
 from edge_bridge.domain.told import program_data
 from edge_bridge.domain.watch import START_GRACE, Watch
 

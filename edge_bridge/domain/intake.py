@@ -18,9 +18,9 @@ from edge_bridge.domain.instant import TimeQuality, to_text
 from edge_bridge.domain.intake_cards import IntakeCards
 from edge_bridge.domain.portions import finished
 from edge_bridge.domain.register import Register
-from edge_bridge.domain.routing import Demand, Unrouted, route_held
+from edge_bridge.domain.routing import Demands, Unrouted, machine_of, route_held
 from edge_bridge.domain.signal import EcnNotice, FileRejected, ScanDone
-from edge_bridge.domain.state import IN_DOUBT, FileMemory, file_key, register_key
+from edge_bridge.domain.state import IN_DOUBT, FileMemory, file_key
 from edge_bridge.domain.told import ecn_data
 from edge_bridge.domain.watch import Watch
 
@@ -116,11 +116,11 @@ class Intake:
         active = replace(ecn, waiting=False)
         self._books.state.ecn[number] = active
         self._waiting.discard(number)
-        demands = sorted(finished(route_held(ecn, self._books.plant))[0], key=_place)
+        demands, _ = finished(route_held(ecn, self._books.plant))
         finished(self._register.claims.replace(ecn, demands, active, demands))
         finished(self._register.claims.decide())
         told = self._tell(EventType.ECN_CHANGED, active, demands)
-        finished(self._refresh(map(_place, demands), active, None, "superseded", told))
+        finished(self._refresh(demands, active, None, "superseded", told))
 
     def wait_for(self, ecn: Ecn) -> None:
         """Put the effective date of a waiting ECN on the agenda."""
@@ -159,40 +159,36 @@ class Intake:
             return
         ecn = self._ecn(draft, notice, held, watched)
         was_in_force = held is not None and held.status.in_force
-        before, _ = ([], None) if held is None else (yield from route_held(held, self._books.plant))
+        before, _ = ({}, None) if held is None else (yield from route_held(held, self._books.plant))
         self._books.state.ecn[draft.number] = ecn
         self._scans.note(ecn, held)
         demands, unrouted = yield from route_held(ecn, self._books.plant)
         yield
-        keys = yield from self._claim(held, before, ecn, demands)
+        yield from self._claim(held, before, ecn, demands)
         yield
         told = self._tell(_event_type(held, ecn), ecn, demands)
         if ecn.waiting:
             self.wait_for(ecn)
         baseline = notice.source if ecn.baseline else None
         reason = "superseded" if ecn.status.in_force else "withdrawn"
-        yield from self._refresh(sorted(keys), ecn if ecn.status.in_force else None, baseline, reason, told)
+        yield from self._refresh(demands | before, ecn if ecn.status.in_force else None, baseline, reason, told)
         self._say(ecn, was_in_force, before, demands, unrouted, told)
 
-    def _claim(
-        self, held: Ecn | None, before: list[Demand], ecn: Ecn, demands: list[Demand]
-    ) -> Generator[None, None, set[str]]:
-        """Let an ECN demand this instead of what it demanded before; return every register key concerned."""
+    def _claim(self, held: Ecn | None, before: Demands, ecn: Ecn, demands: Demands) -> Generator[None, None, None]:
+        """Let an ECN demand this instead of what it demanded before."""
         claims = self._register.claims
-        keys = {_place(demand) for demand in demands}
         if held is None:
             yield from claims.enter(ecn, demands)
         else:
-            keys |= yield from claims.replace(held, before, ecn, demands)
+            yield from claims.replace(held, before, ecn, demands)
         yield from claims.decide()
-        return keys
 
     def _say(
         self,
         ecn: Ecn,
         was_in_force: bool,
-        before: list[Demand],
-        demands: list[Demand],
+        before: Demands,
+        demands: Demands,
         unrouted: list[Unrouted],
         cause: str,
     ) -> None:
@@ -244,7 +240,7 @@ class Intake:
         for count, key in enumerate(keys, 1):
             if count % KEYS_AT_ONCE == 0:
                 yield
-            machines[key.split("|", 1)[0]] = None
+            machines[machine_of(key)] = None
             if self._register.refresh(key, applied, baseline, reason, cause):
                 self._watch.look_at_changed(key)
         for machine in machines:
@@ -260,12 +256,8 @@ class Intake:
         steps = (*held.steps, (draft.stage, at))[-MOST_STEPS:]
         self._books.state.ecn[held.number] = replace(held, draft=told, stages=stages, steps=steps)
 
-    def _tell(self, event: EventType, ecn: Ecn, demands: list[Demand]) -> str:
+    def _tell(self, event: EventType, ecn: Ecn, demands: Demands) -> str:
         return self._books.emit(event, origin=ecn.source, subject=ecn.number, data=ecn_data(ecn, demands))
-
-
-def _place(demand: Demand) -> str:
-    return register_key(demand.machine, demand.key)
 
 
 def _event_type(held: Ecn | None, ecn: Ecn) -> EventType:

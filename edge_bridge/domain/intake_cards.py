@@ -13,7 +13,7 @@ from edge_bridge.domain.ecn import Ecn
 from edge_bridge.domain.event import EventType
 from edge_bridge.domain.first_scans import FirstScans
 from edge_bridge.domain.instant import to_text
-from edge_bridge.domain.routing import Demand, Unrouted, route
+from edge_bridge.domain.routing import Demand, Demands, Unrouted, route
 from edge_bridge.domain.signal import FileRejected
 from edge_bridge.domain.state import IN_DOUBT
 
@@ -105,7 +105,7 @@ class IntakeCards:
         released = ecn.draft.released
         self._about(ecn, Kind.SUSPECT_TIME, cause, {"released": to_text(released.utc) if released else None})
 
-    def changed(self, ecn: Ecn, before: list[Demand], demands: list[Demand], cause: str) -> None:
+    def changed(self, ecn: Ecn, before: Demands, demands: Demands, cause: str) -> None:
         """Show an ECN that demands another content under the same version."""
         silent = _changed_without_revision(before, demands)
         if silent:
@@ -160,12 +160,12 @@ def _lost(ecn: Ecn, books: Books) -> list[Unrouted]:
     return route(ecn.draft, books.plant)[1]
 
 
-def _changed_without_revision(before: list[Demand], now: list[Demand]) -> list[Demand]:
+def _changed_without_revision(before: Demands, now: Demands) -> list[Demand]:
     """Return the demands with the same required version as before, but another digest or drawing content."""
-    earlier = {(d.machine, d.key, d.version): d for d in before}
     return [
         demand
-        for demand in now
-        if (old := earlier.get((demand.machine, demand.key, demand.version)))
+        for key, demand in now.items()
+        if (old := before.get(key))
+        and old.version == demand.version
         and (old.sha256, old.drawing, old.revision) != (demand.sha256, demand.drawing, demand.revision)
     ]

@@ -78,6 +78,7 @@ class Obligation:
     """
 
     id: str
+    machine: str
     demand: Demand
     source: str
     file: str
@@ -106,11 +107,6 @@ class Obligation:
     evidence: dict[str, Any] = field(default_factory=dict)
     stages: dict[str, int] = field(default_factory=dict)
     last_event: str | None = None
-
-    @property
-    def machine(self) -> str:
-        """The machine's id."""
-        return self.demand.machine
 
     @property
     def ecn(self) -> str:

@@ -10,8 +10,8 @@ from edge_bridge.domain.card import Kind
 from edge_bridge.domain.claims import Claims
 from edge_bridge.domain.docket import Docket
 from edge_bridge.domain.ecn import Ecn
-from edge_bridge.domain.routing import Demand
-from edge_bridge.domain.state import Requirement, register_key
+from edge_bridge.domain.routing import Demand, machine_of, register_key
+from edge_bridge.domain.state import Requirement
 from edge_bridge.domain.version import VersionRule
 
 SURVIVES_SUPERSEDING = (Kind.OVERDUE, Kind.OUTDATED_PROGRAM_RUNNING, Kind.REVERTED, Kind.CANNOT_VERIFY)
@@ -60,10 +60,12 @@ class Register:
         by_itself = applied is ecn or (applied is not None and applied.number == ecn.number)
         if not by_itself and baseline is None and ecn.baseline:
             baseline = ecn.source  # restored, not released: it is again what was there before
-        if row is not None or demand.machine in self._books.cards_at:
-            self._hand_over_cards(row, demand, cause)
-        opened = self._docket.open(demand, ecn, unmet_since, cause) if by_itself and baseline is None else None
+        machine = machine_of(key)
+        if row is not None or machine in self._books.cards_at:
+            self._hand_over_cards(machine, row, demand, cause)
+        opened = self._docket.open(machine, demand, ecn, unmet_since, cause) if by_itself and baseline is None else None
         state.requirement[key] = Requirement(
+            machine,
             demand,
             since=self._books.now,
             baseline=baseline,
@@ -71,7 +73,7 @@ class Register:
             due=opened.due.utc if opened else None,
             obligation=opened.id if opened else None,
         )
-        self._books.touched.add(demand.machine)
+        self._books.touched.add(machine)
         return True
 
     def _still_in_force(self, number: str) -> bool:
@@ -87,14 +89,14 @@ class Register:
             fixed = replace(demand, limit=obligation.demand.limit)
             self._books.put_obligation(replace(obligation, demand=fixed))
 
-    def _hand_over_cards(self, row: Requirement | None, demand: Demand, cause: str | None) -> None:
+    def _hand_over_cards(self, machine: str, row: Requirement | None, demand: Demand, cause: str | None) -> None:
         """Revise what the successor inherits; clear what is gone with a withdrawn predecessor."""
         if row is None or not self._still_in_force(row.demand.ecn):
-            self._board.clear_program(demand.machine, demand.key, cause)
+            self._board.clear_program(machine, demand.key, cause)
         else:
             for kind in SURVIVES_SUPERSEDING:
                 facts = demand_facts(demand)
-                self._board.concern(demand.machine, kind, demand.key, demand.ecn, facts, cause)
+                self._board.concern(machine, kind, demand.key, demand.ecn, facts, cause)
         if row is not None and row.mismatch and row.baseline is not None:
             self._books.baselines.add(row.baseline)
 
@@ -104,8 +106,8 @@ class Register:
         del self._books.state.requirement[key]
         if row.mismatch and row.baseline is not None:
             self._books.baselines.add(row.baseline)
-        self._board.clear_program(row.demand.machine, row.demand.key, cause)
-        self._books.touched.add(row.demand.machine)
+        self._board.clear_program(row.machine, row.demand.key, cause)
+        self._books.touched.add(row.machine)
         return True
 
     def _end_superseded(self, key: str, ecn: Ecn, reason: str, cause: str | None) -> int | None:

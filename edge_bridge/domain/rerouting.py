@@ -12,8 +12,7 @@ from edge_bridge.domain.intake import Intake
 from edge_bridge.domain.intake_cards import IntakeCards
 from edge_bridge.domain.portions import finished
 from edge_bridge.domain.register import Register
-from edge_bridge.domain.routing import Demand, route, route_held
-from edge_bridge.domain.state import register_key
+from edge_bridge.domain.routing import Demand, machine_of, route, route_held
 
 
 class Rerouting:
@@ -32,7 +31,7 @@ class Rerouting:
         gone, strayed = set(removed), set[str]()
         for key in sorted(self._register.claims.news()):
             row = self._books.state.requirement.get(key)
-            machine_gone = key.split("|", 1)[0] in gone
+            machine_gone = machine_of(key) in gone
             self._refresh(key, "machine_removed" if machine_gone else "rerouted")
             if row is not None and not machine_gone and key not in self._books.state.requirement:
                 strayed.add(row.demand.ecn)
@@ -60,13 +59,13 @@ class Rerouting:
 
     def _refresh(self, key: str, reason: str) -> None:
         head = self._register.claims.head(key)
-        baseline = self._baseline(*head) if head else None
+        baseline = self._baseline(key, *head) if head else None
         self._register.refresh(key, head[0] if head and baseline is None else None, baseline, reason, None)
 
-    def _baseline(self, ecn: Ecn, demand: Demand) -> str | None:
+    def _baseline(self, key: str, ecn: Ecn, demand: Demand) -> str | None:
         """Return the origin whose baseline a requirement belongs to when it comes by configuration, not by a file."""
         books = self._books
-        row = books.state.requirement.get(register_key(demand.machine, demand.key))
+        row = books.state.requirement.get(key)
         if row is not None and row.demand.ecn == ecn.number and row.demand.same_need(demand):
             return row.baseline
         released = ecn.release if ecn.release is not None else ecn.arrived.utc

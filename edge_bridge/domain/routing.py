@@ -12,26 +12,22 @@ from edge_bridge.domain.making import quickly_made
 from edge_bridge.domain.plant import Machine, Plant
 from edge_bridge.domain.portions import finished
 from edge_bridge.domain.route import Rule, fields_of
-from edge_bridge.domain.version import VersionRule
+from edge_bridge.domain.version import Match, Scheme, VersionRule
 
 ITEMS_AT_ONCE = 200
 TEMPLATE_FIELDS = ("part", "drawing", "revision", "category")
-
-Compared = dict[tuple[str, int], VersionRule]
-"""How versions are compared, by machine and number of the rule: one object for thousands of demands."""
 
 
 @quickly_made
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """What one ECN item demands of one program on one machine.
+    """What one ECN item demands of one program, on whatever machine: one object for all that it demands the same of.
 
     program: as the ECN or route writes it; key: as the register keeps it. version or sha256 may be None, not both.
     limit in ms. route: the digest of the rule that led here, or "" when the ECN named everything itself.
     """
 
     ecn: str
-    machine: str
     program: str
     key: str
     version: str | None
@@ -64,8 +60,21 @@ class Unrouted:
     reason: str
 
 
-Routed = tuple[list[Demand], list[Unrouted]]
+Demands = dict[str, Demand]
+"""What is demanded of each program on each machine, by register key, in the order of the ECN's items."""
+
+Routed = tuple[Demands, list[Unrouted]]
 """What an ECN demands, and which of its items lead nowhere."""
+
+
+def register_key(machine: str, program: str) -> str:
+    """Return the key of a program on a machine."""
+    return f"{machine}|{program}"
+
+
+def machine_of(key: str) -> str:
+    """Return the machine of a register key."""
+    return key.split("|", 1)[0]
 
 
 def route(draft: EcnDraft, plant: Plant) -> Routed:
@@ -76,7 +85,7 @@ def route(draft: EcnDraft, plant: Plant) -> Routed:
 def route_held(ecn: Ecn, plant: Plant) -> Generator[None, None, Routed]:
     """Do the same in portions, of an ECN as it is held: a withdrawn one demands nothing."""
     if ecn.status is Status.WITHDRAWN:
-        return [], []
+        return {}, []
     return (yield from route_steps(ecn.draft, plant))
 
 
@@ -85,9 +94,9 @@ def route_steps(draft: EcnDraft, plant: Plant) -> Generator[None, None, Routed]:
 
     An ECN without a single item is unrouted as a whole: it changes something, and nobody can tell on which machine.
     """
-    demands: dict[tuple[str, str], Demand] = {}
+    demands: Demands = {}
     unrouted: list[Unrouted] = []
-    compared: Compared = {}
+    ways = _Ways(plant)
     if not draft.items:
         unrouted.append(Unrouted(draft.number, Item(), "it names no part, drawing or program"))
     for index, item in enumerate(draft.items):
@@ -96,20 +105,19 @@ def route_steps(draft: EcnDraft, plant: Plant) -> Generator[None, None, Routed]:
             continue
         rules = plant.index.matching(item.part, item.drawing, item.program, draft.category)
         machines, unknown = _machines(item, rules, plant)
-        found = _demands(draft, index, machines, rules, plant, compared)
-        for demand in found:
-            demands[demand.machine, demand.key] = demand  # of two rows on one program, the later one holds
+        found, left = _demands(draft, index, rules, ways.of(item, machines, rules), plant.limit)
+        demands |= found  # of two rows on one program, the later one holds
         if unknown:
             unrouted.append(Unrouted(draft.number, item, f"unknown machine: {', '.join(unknown)}"))
         elif not machines:
             unrouted.append(Unrouted(draft.number, item, "no machine named and no route matches"))
         elif not found:
             unrouted.append(Unrouted(draft.number, item, _missing(item, rules)))
-        elif gap := _gap(draft, item, machines, found, rules):
+        elif gap := _gap(draft, item, left, rules):
             unrouted.append(Unrouted(draft.number, item, gap))
         if index % ITEMS_AT_ONCE == ITEMS_AT_ONCE - 1:
             yield
-    return list(demands.values()), unrouted
+    return demands, unrouted
 
 
 def fill(template: str, draft: EcnDraft, item: Item) -> str | None:
@@ -142,26 +150,27 @@ def _machines(item: Item, rules: list[Rule], plant: Plant) -> tuple[list[str], l
 
 
 def _demands(
-    draft: EcnDraft, place: int, machines: list[str], rules: list[Rule], plant: Plant, compared: Compared
-) -> list[Demand]:
-    """Return an item's demands: on each machine, of the rules that concern it the first one for each program decides."""
+    draft: EcnDraft, place: int, rules: list[Rule], ways: list[_Way], limit: Milliseconds
+) -> tuple[Demands, list[str]]:
+    """Return an item's demands: on each machine, of the rules that concern it the first one for each program decides; and the
+    machines on which it demands nothing.
+    """
     item = draft.items[place]
-    effectivity = item.effectivity
-    answers = [(rule, list(_answers(draft, item, rule))) for rule in (*rules, None)] if machines else []
-    found: list[Demand] = []
-    for machine_id in machines:
-        machine = plant.machines[machine_id]
-        seen: set[str] = set()
-        concerned = [pair for pair in answers[:-1] if item.machines or machine_id in pair[0].machines]  # type: ignore[union-attr]
-        for rule, named in concerned or answers[-1:]:
-            for name, version in named:
-                key = program.key(name, exact=machine.exact_names)
-                if key not in seen:
-                    seen.add(key)
-                    found.append(
-                        _demand(draft, place, machine, (name, key, version, effectivity), rule, plant, compared)
-                    )
-    return found
+    wanted: dict[Rule | None, list[_Wanted]] = {
+        rule: [_Wanted(draft, place, rule, *named, limit) for named in _answers(draft, item, rule)]
+        for rule in rules or (None,)
+    }
+    found: Demands = {}
+    left: list[str] = []
+    for machine, exact, concerned in ways:
+        before = len(found)
+        for rule, compared in concerned:
+            for one in wanted[rule]:
+                demand = one.on(exact, compared)
+                found.setdefault(register_key(machine, demand.key), demand)
+        if len(found) == before:
+            left.append(machine)
+    return found, left
 
 
 def _answers(draft: EcnDraft, item: Item, rule: Rule | None) -> Iterator[tuple[str, str | None]]:
@@ -175,56 +184,92 @@ def _answers(draft: EcnDraft, item: Item, rule: Rule | None) -> Iterator[tuple[s
             yield name, version
 
 
-def _demand(
-    draft: EcnDraft,
-    place: int,
-    machine: Machine,
-    named: tuple[str, str, str | None, str],
-    rule: Rule | None,
-    plant: Plant,
-    compared: Compared,
-) -> Demand:
-    item, given = draft.items[place], rule.route if rule else None
-    name, key, version, effectivity = named
-    return Demand(
-        draft.number,
-        machine.id,
-        name,
-        key,
-        version,
-        item.sha256.lower() if item.sha256 else None,
-        _compared(machine, rule, compared),
-        (given.limit if given else None) or plant.limit,
-        bool(given and given.stop_at_release),
-        item.part,
-        item.drawing,
-        item.revision,
-        item.row,
-        place,
-        rule.digest if rule else "",
-        effectivity,
-    )
+class _Wanted:
+    """One program that an item demands, by a rule or by itself: one demand on all machines that name and compare alike."""
+
+    __slots__ = ("_draft", "_limit", "_name", "_newest", "_place", "_rule", "_version")
+
+    def __init__(
+        self, draft: EcnDraft, place: int, rule: Rule | None, name: str, version: str | None, limit: Milliseconds
+    ) -> None:
+        self._draft, self._place, self._rule = draft, place, rule
+        self._name, self._version, self._limit = name, version, limit
+        self._newest: tuple[bool, VersionRule, Demand] | None = None
+
+    def on(self, exact: bool, compared: VersionRule) -> Demand:
+        """Return what is demanded of it on a machine. exact: as its names are. compared: how versions are compared there."""
+        newest = self._newest
+        if newest is None or newest[0] is not exact or newest[1] is not compared:
+            newest = self._newest = exact, compared, self._demand(program.key(self._name, exact=exact), compared)
+        return newest[2]
+
+    def _demand(self, key: str, compared: VersionRule) -> Demand:
+        item, rule = self._draft.items[self._place], self._rule
+        given = rule.route if rule else None
+        return Demand(
+            self._draft.number,
+            self._name,
+            key,
+            self._version,
+            item.sha256.lower() if item.sha256 else None,
+            compared,
+            (given.limit if given else None) or self._limit,
+            bool(given and given.stop_at_release),
+            item.part,
+            item.drawing,
+            item.revision,
+            item.row,
+            self._place,
+            rule.digest if rule else "",
+            item.effectivity,
+        )
 
 
-def _compared(machine: Machine, rule: Rule | None, compared: Compared) -> VersionRule:
-    """Return how a rule's versions are compared on a machine."""
-    if rule is None:
-        return machine.rule
-    known = compared.get((machine.id, rule.number))
-    if known is None:
-        given, usual = rule.route, machine.rule
-        known = replace(usual, scheme=given.scheme or usual.scheme, match=given.match_version or usual.match)
-        compared[machine.id, rule.number] = known
-    return known
+_Way = tuple[str, bool, list[tuple[Rule | None, VersionRule]]]
+"""A machine by its id, whether its names are exact, and the rules that lead there with how versions are compared by each."""
 
 
-def _gap(draft: EcnDraft, item: Item, machines: list[str], found: list[Demand], rules: list[Rule]) -> str:
+class _Ways:
+    """Where rules lead to: worked out once for thousands of items. Machines that compare alike have one object for it."""
+
+    def __init__(self, plant: Plant) -> None:
+        self._plant = plant
+        self._known: dict[tuple[int, ...], list[_Way]] = {}
+        self._compared_on: dict[tuple[str, Scheme | None, Match | None], VersionRule] = {}
+        self._alike: dict[object, VersionRule] = {}
+
+    def of(self, item: Item, machines: list[str], rules: list[Rule]) -> list[_Way]:
+        """Return the ways to an item's machines: to those that it names by every rule, else by those that name them."""
+        if item.machines:
+            return [self._way(machine, rules) for machine in machines]
+        numbers = tuple([rule.number for rule in rules])
+        known = self._known.get(numbers)
+        if known is None:
+            known = [self._way(machine, [rule for rule in rules if machine in rule.machines]) for machine in machines]
+            self._known[numbers] = known
+        return known
+
+    def _way(self, name: str, rules: list[Rule]) -> _Way:
+        machine = self._plant.machines[name]
+        return name, machine.exact_names, [(rule, self._compared(machine, rule)) for rule in rules or (None,)]
+
+    def _compared(self, machine: Machine, rule: Rule | None) -> VersionRule:
+        given = (None, None) if rule is None else (rule.route.scheme, rule.route.match_version)
+        known = self._compared_on.get((machine.id, *given))
+        if known is None:
+            usual = machine.rule
+            made = replace(usual, scheme=given[0] or usual.scheme, match=given[1] or usual.match)
+            content = made.scheme, made.match, tuple(made.aliases.items()), made.skipped_letters
+            known = self._compared_on[machine.id, *given] = self._alike.setdefault(content, made)
+        return known
+
+
+def _gap(draft: EcnDraft, item: Item, left: list[str], rules: list[Rule]) -> str:
     """Return what is left out though something is demanded: a machine without a program, a program without its name.
 
     A part of several programs is not done when the ones that could be named are.
     """
-    reached = {demand.machine for demand in found}
-    if left := [machine for machine in machines if machine not in reached]:
+    if left:
         return f"its routes give no program and version for {', '.join(left)}"
     if item.program:
         return ""

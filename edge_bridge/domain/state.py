@@ -14,7 +14,7 @@ from edge_bridge.domain.kept import Kept
 from edge_bridge.domain.making import quickly_made
 from edge_bridge.domain.obligation import Obligation
 from edge_bridge.domain.reading import Evidence, Reading
-from edge_bridge.domain.routing import Demand
+from edge_bridge.domain.routing import Demand, register_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,7 @@ class Requirement:
     obligation: of the newest obligation on it, closed or not.
     """
 
+    machine: str
     demand: Demand
     since: Stamp
     baseline: str | None = None
@@ -56,12 +57,7 @@ class Requirement:
     @property
     def key(self) -> str:
         """Where it is kept."""
-        return register_key(self.demand.machine, self.demand.key)
-
-    @property
-    def machine(self) -> str:
-        """The machine's id."""
-        return self.demand.machine
+        return register_key(self.machine, self.demand.key)
 
     @property
     def ecn(self) -> str:
@@ -232,8 +228,3 @@ class State:
 def file_key(source: str, file: str) -> str:
     """Return the key of what is known of a file."""
     return f"{source}|{file}"
-
-
-def register_key(machine: str, program: str) -> str:
-    """Return the key of a program on a machine."""
-    return f"{machine}|{program}"

@@ -12,7 +12,7 @@ from edge_bridge.domain.card import Card
 from edge_bridge.domain.ecn import Ecn, Item
 from edge_bridge.domain.instant import Milliseconds, to_text, to_text_or_none
 from edge_bridge.domain.reading import Reading
-from edge_bridge.domain.routing import Demand
+from edge_bridge.domain.routing import Demands, machine_of
 from edge_bridge.domain.state import MachineState, Requirement
 
 EFFECTIVITY = ("serial_from", "serial_to", "lot")
@@ -25,7 +25,7 @@ def seconds(duration: Milliseconds | None) -> float | None:
     return None if duration is None else duration / 1000
 
 
-def ecn_data(ecn: Ecn, demands: Sequence[Demand]) -> dict[str, Any]:
+def ecn_data(ecn: Ecn, demands: Demands) -> dict[str, Any]:
     """Return the data of `ecn.received` and `ecn.changed`."""
     draft, by_item = ecn.draft, _by_item(demands)
     return {
@@ -44,32 +44,32 @@ def ecn_data(ecn: Ecn, demands: Sequence[Demand]) -> dict[str, Any]:
         "supersedes": list(draft.supersedes),
         "stages": {stage: to_text(at) for stage, at in ecn.stages.items()},
         "stage_history": [{"stage": stage, "at": to_text(at)} for stage, at in ecn.steps],
-        "items": [_item_data(item, by_item.get(index, [])) for index, item in enumerate(draft.items)],
+        "items": [_item_data(item, by_item.get(index, {})) for index, item in enumerate(draft.items)],
         "source": ecn.source,
         "file": ecn.file,
         "sha256": ecn.sha256,
     }
 
 
-def _item_data(item: Item, demands: Sequence[Demand]) -> dict[str, Any]:
+def _item_data(item: Item, demands: Demands) -> dict[str, Any]:
     return {
         "part": item.part,
         "drawing": item.drawing,
         "revision": item.revision,
-        "program": item.program or _first(d.program for d in demands),
-        "required": item.version or _first(d.version for d in demands),
+        "program": item.program or _first(d.program for d in demands.values()),
+        "required": item.version or _first(d.version for d in demands.values()),
         "sha256": item.sha256,
-        "machines": sorted({d.machine for d in demands}) or list(item.machines),
+        "machines": sorted({machine_of(key) for key in demands}) or list(item.machines),
         "row": item.row,
         **{name: value for name in EFFECTIVITY if (value := getattr(item, name)) is not None},
     }
 
 
-def _by_item(demands: Sequence[Demand]) -> Mapping[int, list[Demand]]:
+def _by_item(demands: Demands) -> Mapping[int, Demands]:
     """Sort demands by the item they come from: an ECN may have thousands of either."""
-    found: defaultdict[int, list[Demand]] = defaultdict(list)
-    for demand in demands:
-        found[demand.item].append(demand)
+    found: defaultdict[int, Demands] = defaultdict(dict)
+    for key, demand in demands.items():
+        found[demand.item][key] = demand
     return found
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from json.encoder import encode_basestring as quoted
+from operator import attrgetter
 
 from edge_bridge.domain.event import Alike
-from edge_bridge.domain.frame import mark
+from edge_bridge.domain.frame import SEPARATOR, mark, remembering
 from edge_bridge.domain.instant import Milliseconds, to_text
 from edge_bridge.domain.obligation import Obligation
 
@@ -28,37 +29,48 @@ class ObligationTold(Alike):
 
     def common(self) -> object:
         """Return all that the frame is made of."""
-        o, revises = self._obligation, self._revises
-        judged = (o.observed, o.verdict, o.reason, o.ended, o.t0, o.due.utc, o.decided, o.lateness, o.exposure)
-        times = (o.unmet_since, o.release, o.arrived, o.within_release_limit, o.late_arrival, o.time_quality)
-        rest = (o.inferred, o.confirmed_at, o.source, o.file, o.sha256, o.demand.ecn, revises)
-        # in their order, and by their text: dicts are equal in whatever order, and 1 is True
-        return judged, times, rest, tuple(o.stages.items()), _compact(o.evidence) if o.evidence else ""
+        o = self._obligation
+        return (
+            *(o.observed, o.verdict, o.reason, o.ended, o.t0, o.due, o.decided, o.lateness, o.exposure),
+            *(o.unmet_since, o.release, o.arrived, o.within_release_limit, o.late_arrival, o.time_quality),
+            *(o.inferred, o.confirmed_at, o.source, o.file, o.sha256, o.demand.ecn, self._revises),
+            # in their order, and by their text: dicts are equal in whatever order, and 1 is True
+            *(tuple(o.stages.items()), _compact(o.evidence) if o.evidence else ""),
+        )
 
     def frame(self) -> str:
         """Return the data with marks."""
         o = self._obligation
         return (
-            f'{{"obligation":{ID},"ecn":{quoted(o.demand.ecn)},"machine":{MACHINE},"area":{WANTED}{_judged(o)}{_times(o)}'
+            f'{{"obligation":{ID},"ecn":{quoted(o.demand.ecn)},"machine":{MACHINE},"area":{AREA},"part":{WANTED}'
+            f"{_judged(o)}{_times(o)}"
             f',"inferred":{_TRUTH[o.inferred]},"confirmed_at":{_instant(o.confirmed_at)}'
             f',"historical":{_TRUTH[o.reason == "gateway_down"]},"stages":{_stages(o.stages)},"evidence":{{"ecn":'
             f'{{"source":{quoted(o.source)},"file":{quoted(o.file)},"sha256":{quoted(o.sha256)},"row":{ROW}}}'
             f',"machine":{_compact(o.evidence) if o.evidence else "null"}}}{EFFECTIVITY}{_more("revises", self._revises)}}}'
         )
 
-    def own(self) -> tuple[str, ...]:
+    def own(self) -> str:
         """Return what is the obligation's own: its id, machine and item."""
-        o, demand = self._obligation, self._obligation.demand
-        wanted = (
-            f'{quoted(o.area)},"part":{_text(demand.part)},"drawing":{_text(demand.drawing)}'
-            f',"revision":{_text(demand.revision)},"program":{quoted(demand.program)}'
-            f',"required":{_text(demand.version)},"required_sha256":{_text(demand.sha256)}'
-        )
-        more = _more("effectivity", demand.effectivity)
-        return quoted(o.id), quoted(demand.machine), wanted, quoted(demand.row), more
+        o = self._obligation
+        return f"{quoted(o.id)}{SEPARATOR}{quoted(o.machine)}{SEPARATOR}{quoted(o.area)}{SEPARATOR}{_of_the_item(o)}"
 
 
-ID, MACHINE, WANTED, ROW, EFFECTIVITY = (mark(Alike.FIRST + place) for place in range(5))
+ID, MACHINE, AREA, WANTED, ROW, EFFECTIVITY = (mark(Alike.FIRST + place) for place in range(6))
+
+
+def _item(o: Obligation) -> str:
+    """Return the pieces that are the item's."""
+    demand = o.demand
+    wanted = (
+        f'{_text(demand.part)},"drawing":{_text(demand.drawing)}'
+        f',"revision":{_text(demand.revision)},"program":{quoted(demand.program)}'
+        f',"required":{_text(demand.version)},"required_sha256":{_text(demand.sha256)}'
+    )
+    return SEPARATOR.join((wanted, quoted(demand.row), _more("effectivity", demand.effectivity)))
+
+
+_of_the_item = remembering(_item, of=attrgetter("demand"))  # which may be demanded of many machines
 
 
 def _judged(o: Obligation) -> str:

@@ -10,7 +10,6 @@ from edge_bridge.domain.evidence import Assessment, Blind
 from edge_bridge.domain.instant import to_text
 from edge_bridge.domain.obligation import Verdict
 from edge_bridge.domain.reading import Reading
-from edge_bridge.domain.routing import Demand
 from edge_bridge.domain.state import Requirement
 
 UNTIL_NO_LONGER_SEEN = (Kind.AHEAD_OF_RELEASE, Kind.EDITED_ON_MACHINE, Kind.CANNOT_VERIFY)
@@ -34,9 +33,8 @@ class Warner:
 
     def met(self, requirement: Requirement, found: Assessment) -> None:
         """Clear what was shown about a program: it is the required one. Its content may still be another than its share's."""
-        demand = requirement.demand
         kept = Kind.EDITED_ON_MACHINE if found.edited else None
-        self._board.clear_program(demand.machine, demand.key, None, but=kept)
+        self._board.clear_program(requirement.machine, requirement.demand.key, None, but=kept)
         if found.edited:
             self._raise(Kind.EDITED_ON_MACHINE, requirement, found)
 
@@ -48,7 +46,7 @@ class Warner:
             if reading.running:
                 self._raise(Kind.AHEAD_OF_RELEASE, requirement, found)
             return
-        self._board.clear(demand.machine, Kind.AHEAD_OF_RELEASE, demand.key)
+        self._board.clear(requirement.machine, Kind.AHEAD_OF_RELEASE, demand.key)
         if self._waived(requirement):
             return
         if requirement.matched is not None:
@@ -62,18 +60,18 @@ class Warner:
         """Show a program in production that no ECN in effect demands yet."""
         self._raise(Kind.AHEAD_OF_RELEASE, requirement, found)
 
-    def evidenced(self, demand: Demand) -> None:
+    def evidenced(self, requirement: Requirement) -> None:
         """Clear `cannot_verify`: there is evidence again."""
-        self._board.clear(demand.machine, Kind.CANNOT_VERIFY, demand.key)
+        self._board.clear(requirement.machine, Kind.CANNOT_VERIFY, requirement.demand.key)
 
     def blind(self, requirement: Requirement, found: Assessment, reason: Blind) -> None:
         """Raise or clear `cannot_verify`; an unreachable machine or a lost source holds it back."""
-        demand = requirement.demand
+        machine = requirement.machine
         unverifiable = [o for o in self._books.obligations_on(requirement.key) if o.verdict is Verdict.UNVERIFIABLE]
         if not unverifiable or reason is Blind.NOT_LOADED:
-            self._board.clear(demand.machine, Kind.CANNOT_VERIFY, demand.key)
+            self._board.clear(machine, Kind.CANNOT_VERIFY, requirement.demand.key)
             return
-        kept = self._books.state.machine.get(demand.machine)
+        kept = self._books.state.machine.get(machine)
         machine_away = kept is not None and kept.reachable is False
         if not machine_away and not any(self._source_lost(o.source) for o in unverifiable):
             last = unverifiable[-1].last_event
@@ -113,7 +111,7 @@ class Warner:
         if wanted:
             self._raise(kind, requirement, found)
         else:
-            self._board.clear(requirement.demand.machine, kind, requirement.demand.key)
+            self._board.clear(requirement.machine, kind, requirement.demand.key)
 
     def _raise(
         self,
@@ -126,10 +124,10 @@ class Warner:
     ) -> None:
         demand = requirement.demand
         self._board.raise_card(
-            demand.machine,
+            requirement.machine,
             kind,
             demand.key,
-            machine=demand.machine,
+            machine=requirement.machine,
             program=demand.key,
             ecns=[demand.ecn],
             severity=severity,

@@ -11,16 +11,19 @@ from edge_bridge.domain.books import Books
 from edge_bridge.domain.docket import Docket
 from edge_bridge.domain.event import EventType
 from edge_bridge.domain.evidence import NAMING, Assessment, Blind, assess, is_fresh, judged_programs
-from edge_bridge.domain.instant import MINUTE
+from edge_bridge.domain.instant import MINUTE, Stamp
 from edge_bridge.domain.obligation import Obligation, Verdict
-from edge_bridge.domain.plant import Machine
+from edge_bridge.domain.plant import Machine, Plant
 from edge_bridge.domain.reading import Reading
 from edge_bridge.domain.register import Register
-from edge_bridge.domain.state import Requirement, register_key
+from edge_bridge.domain.routing import register_key
+from edge_bridge.domain.state import Requirement
 from edge_bridge.domain.version import Comparison
 from edge_bridge.domain.warner import Warner
 
 NOT_LOADED = Assessment(None, Blind.NOT_LOADED)
+Sight = tuple[Machine, Reading, tuple[str, ...]]
+"""A machine, its newest reading, which is fresh, and the programs that this judges."""
 START_GRACE = 30_000  # after a start, what fell due waits for each machine's first reading, this long at most
 
 
@@ -36,17 +39,18 @@ class Watch:
         self._docket = docket
         self._warner = warner
         self._judged: dict[str, tuple[Reading, Machine, tuple[str, ...]]] = {}  # what a machine's last reading judges
+        self._sights: dict[str, tuple[Stamp, Reading | None, Plant, Sight | None]] = {}  # with what it was made of
         self._outdated: defaultdict[str, set[str]] = defaultdict(set)  # machine → keys that run an outdated version
         for key, requirement in books.state.requirement.items():
             if requirement.outdated_since is not None:
-                self._outdated[requirement.demand.machine].add(key)
+                self._outdated[requirement.machine].add(key)
 
     def look(self, machine: str) -> None:
         """Compare a machine's newest reading with everything required of it, and with what it showed before."""
-        configured, reading = self._books.machine(machine), self._fresh(machine)
-        if configured is None or reading is None:
+        sight = self._sight(machine)
+        if sight is None:
             return
-        judged = self._shown(configured, reading)
+        configured, reading, judged = sight
         for program in judged:
             key = register_key(machine, program)
             self._look_at(key, configured, reading)
@@ -59,9 +63,9 @@ class Watch:
         requirement = self._books.state.requirement.get(key)
         if requirement is None:
             return
-        machine, reading = self._books.machine(requirement.demand.machine), self._fresh(requirement.demand.machine)
-        if machine is not None and reading is not None:
-            self._look_at(key, machine, reading)
+        sight = self._sight(requirement.machine)
+        if sight is not None:
+            self._look_at(key, sight[0], sight[1])
 
     def look_at_changed(self, key: str) -> None:
         """Do the same for a row that an ECN has just changed. One ECN changes thousands that no machine shows now: where
@@ -69,12 +73,11 @@ class Watch:
         requirement = self._books.state.requirement.get(key)
         if requirement is None:
             return
-        name = requirement.demand.machine
-        machine, reading = self._books.plant.machines.get(name), self._fresh(name)
-        if machine is None or reading is None:
+        sight = self._sight(requirement.machine)
+        if sight is None:
             return
-        shown = self._shown(machine, reading)
-        quiet = requirement.outdated_since is None and not self._books.cards_at.get(name)
+        machine, reading, shown = sight
+        quiet = requirement.outdated_since is None and machine.id not in self._books.cards_at
         if not shown or requirement.demand.key in shown or not quiet:
             self._look_at(key, machine, reading)
 
@@ -117,9 +120,18 @@ class Watch:
             self._judged[machine.id] = known
         return known[2]
 
-    def _fresh(self, machine: str) -> Reading | None:
-        configured, reading = self._books.machine(machine), self._books.latest.get(machine)
-        return reading if configured is not None and is_fresh(reading, configured, self._books.now) else None
+    def _sight(self, machine: str) -> Sight | None:
+        """Return what a machine shows now, None when nothing fresh does; thousands of requirements may ask the same."""
+        books, reading, known = self._books, self._books.latest.get(machine), self._sights.get(machine)
+        if known is None or known[0] is not books.now or known[1] is not reading or known[2] is not books.plant:
+            known = books.now, reading, books.plant, self._seen(books.machine(machine), reading)
+            self._sights[machine] = known
+        return known[3]
+
+    def _seen(self, machine: Machine | None, reading: Reading | None) -> Sight | None:
+        if machine is None or reading is None or not is_fresh(reading, machine, self._books.now):
+            return None
+        return machine, reading, self._shown(machine, reading)
 
     def _left(self, obligation: Obligation) -> int:
         """Return the milliseconds until an obligation has to be looked at: its deadline, or its time after coming back.
@@ -167,7 +179,7 @@ class Watch:
         key = requirement.key
         in_baseline = self._warner.in_baseline(requirement, found.seen)
         self._note_seen(requirement, found.seen, in_baseline)
-        self._warner.evidenced(requirement.demand)
+        self._warner.evidenced(requirement)
         for obligation in self._books.obligations_on(key):
             self._docket.wrong(obligation, found, reading)
         if reading.running:
@@ -191,7 +203,9 @@ class Watch:
         for demand in self._register.not_in_effect(key):
             found = assess(reading, machine, self._books.state.machine[machine.id].binding, demand)
             if found.matches:
-                self._warner.ahead(Requirement(demand, since=self._books.state.ecn[demand.ecn].arrived), found)
+                self._warner.ahead(
+                    Requirement(machine.id, demand, since=self._books.state.ecn[demand.ecn].arrived), found
+                )
 
     def _not_in_effect(self, key: str, machine: Machine, reading: Reading) -> bool:
         """Tell whether what is seen is the version of an ECN in work or waiting: proving it is no relapse."""
@@ -202,14 +216,14 @@ class Watch:
         requirement = self._books.state.requirement[key]
         if requirement.outdated_since is not None:
             return
-        demand = requirement.demand
+        demand, machine = requirement.demand, requirement.machine
         self._books.emit(
             EventType.PROGRAM_OUTDATED_RUN,
-            origin=demand.machine,
-            subject=demand.machine,
+            origin=machine,
+            subject=machine,
             time=reading.at.utc,
             data={
-                "machine": demand.machine,
+                "machine": machine,
                 "program": demand.program,
                 "required": demand.version,
                 "observed": found.seen,
@@ -254,7 +268,7 @@ class Watch:
         return self._not_in_effect(key, configured, reading)
 
     def _keep(self, requirement: Requirement) -> None:
-        key, machine = requirement.key, requirement.demand.machine
+        key, machine = requirement.key, requirement.machine
         self._books.state.requirement[key] = requirement
         self._books.touched.add(machine)
         if requirement.outdated_since is not None:

@@ -12,13 +12,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
+from itertools import groupby
 from json.encoder import encode_basestring as quoted
+from operator import attrgetter, itemgetter
 from types import NoneType, UnionType
 from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter
 
-from edge_bridge.domain.frame import SEPARATOR, mark
+from edge_bridge.domain.frame import SEPARATOR, mark, remembering
 
 Write = Callable[[Any], str]
 
@@ -53,7 +55,7 @@ def alike(row_type: type[Any], own: frozenset[str]) -> Alike:
     """Return it for a type. own: fields as `id`, and as `demand.machine` those of a part; others are not looked at."""
     source = _Source(own)
     frame = f"return {source.object(row_type)}"
-    pieces = f"return {SEPARATOR.join(['%s'] * len(source.pieces))!r} % ({', '.join(source.pieces)},)"
+    pieces = source.joined(row_type)
     made = (source.made(row_type, body) for body in (f"return ({', '.join(source.common)},)", frame, pieces))
     return Alike(*made)
 
@@ -63,7 +65,7 @@ class _Source:
 
     def __init__(self, own: frozenset[str] = frozenset()) -> None:
         self.known = dict(_KNOWN)
-        self.pieces: list[str] = []  # what gives each piece of a row's own
+        self._pieces: list[tuple[str, str]] = []  # what gives each piece of a row's own, with the part that it is of
         self.common: list[str] = []  # what gives each value that is not
         self._own = own
 
@@ -73,6 +75,19 @@ class _Source:
         exec(compile(source, f"<JSON of {row_type.__name__}>", "exec"), self.known)  # as dataclasses make theirs
         made: Write = self.known["write"]
         return made
+
+    def joined(self, row_type: type[Any]) -> str:
+        """Return what gives a row's own pieces, joined; those of a part, which many rows in a row share, are remembered."""
+        found = []
+        for part, pieces in groupby(self._pieces, itemgetter(0)):
+            given = [expression for _, expression in pieces]
+            together = f"return {SEPARATOR.join(['%s'] * len(given))!r} % ({', '.join(given)},)"
+            if part:
+                name = f"own{len(self.known)}"
+                self.known[name] = remembering(self.made(row_type, together), of=attrgetter(part))
+                given = [f"{name}(row)"]
+            found += given
+        return f"return {SEPARATOR.join(['%s'] * len(found))!r} % ({', '.join(found)},)"
 
     def object(self, row_type: type[Any], value: str = "row", path: str = "") -> str:
         """Return the source of the JSON of the object that `value` gives."""
@@ -92,10 +107,10 @@ class _Source:
     def _placed(self, where: str, value: str, hint: Any, expression: str) -> str:
         """Return what stands in the frame for a field: its text, or the mark of a piece of the row's own."""
         if where in self._own:
-            self.pieces.append(expression)
-            return repr(mark(len(self.pieces)))
-        if not self._has_own(where):  # dicts are equal in whatever order, and their order is kept
-            self.common.append(expression if get_origin(hint) in (dict, Mapping) else value)
+            self._pieces.append((where.rpartition(".")[0], expression))
+            return repr(mark(len(self._pieces)))
+        if not self._has_own(where):
+            self.common.append(_comparable(value, hint, expression))
         return expression
 
     def _has_own(self, where: str) -> bool:
@@ -132,10 +147,21 @@ class _Source:
             return f"{name}[{value}]"
         if dataclasses.is_dataclass(hint):
             assert isinstance(hint, type)
-            self.known[name] = writer(hint) if _changes(hint) else _remembering(writer(hint))
+            self.known[name] = writer(hint) if _changes(hint) else remembering(writer(hint), of=_itself)
         else:
             self.known[name] = _by_pydantic(hint)
         return f"{name}({value})"
+
+
+def _comparable(value: str, hint: Any, expression: str) -> str:
+    """Return the source of what is equal where a value's JSON is: dicts are equal in whatever order, and theirs is kept."""
+    if get_origin(hint) not in (dict, Mapping):
+        return value
+    return f"tuple({value}.items())" if get_args(hint)[1] in _PLAIN else f"{value} and ({expression})"
+
+
+def _itself(value: Any) -> Any:
+    return value
 
 
 def _by_pydantic(hint: Any) -> Write:
@@ -157,18 +183,3 @@ def _changes(hint: Any) -> bool:
         hints = get_type_hints(hint)
         return any(_changes(hints[field.name]) for field in dataclasses.fields(hint))
     return (get_origin(hint) or hint) in (*_MUTABLE, Any) or any(_changes(option) for option in get_args(hint))
-
-
-def _remembering(write: Write) -> Write:
-    """Return the same with a memory of the newest value: thousands of rows in a row share it."""
-    newest: tuple[Any, str] = (None, "")
-
-    def remembered(value: Any) -> str:
-        nonlocal newest
-        known, text = newest
-        if known is not value:
-            text = write(value)
-            newest = value, text
-        return text
-
-    return remembered

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple
 
 import apsw
 
@@ -20,43 +20,30 @@ _EVENTS: Final = Insertion(
 )
 
 
-class SealedEvent(Protocol):
+class SealedEvent(NamedTuple):
     """One event ready to be stored: an OutboxRow with the times of the fact and of its recording, UTC ms.
 
     frame: what its body has in common with its neighbours', None where `body` is all of it.
     """
 
-    @property
-    def sequence(self) -> int: ...
-    @property
-    def id(self) -> str: ...
-    @property
-    def type(self) -> str: ...
-    @property
-    def origin(self) -> str: ...
-    @property
-    def subject(self) -> str: ...
-    @property
-    def body(self) -> bytes: ...
-    @property
-    def time(self) -> Milliseconds: ...
-    @property
-    def recorded(self) -> Milliseconds: ...
-    @property
-    def frame(self) -> str | None: ...
+    sequence: int
+    id: str
+    type: str
+    origin: str
+    subject: str
+    time: Milliseconds
+    recorded: Milliseconds
+    body: bytes
+    frame: str | None = None
 
 
 @quickly_made
 @dataclass(frozen=True, slots=True)
 class StoredEvent(OutboxRow):
-    """One event as the audit log has it: when it happened and when it was committed, UTC ms.
-
-    frame: on its way into the store, see SealedEvent; what comes out has its whole body.
-    """
+    """One event as the audit log has it: when it happened and when it was committed, UTC ms."""
 
     time: Milliseconds
     recorded: Milliseconds
-    frame: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +81,11 @@ def append(connection: apsw.Connection, rows: Sequence[SealedEvent]) -> None:
 
 
 def _bindings(connection: apsw.Connection, rows: Sequence[SealedEvent]) -> Iterator[tuple[Any, ...]]:
-    frame, number = None, None
-    for r in rows:
-        if r.frame is not frame:
-            frame, number = r.frame, None if r.frame is None else shared.keep(connection, r.frame)
-        # str(): an enum's member would be bound by its type's rules, not as its text
-        yield r.sequence, r.id, str(r.type), r.origin, r.subject, r.time, r.recorded, r.body, number
+    known, number = None, None
+    for sequence, identity, type_, origin, subject, time, recorded, body, frame in rows:
+        if frame is not known:
+            known, number = frame, None if frame is None else shared.keep(connection, frame)
+        yield sequence, identity, type_, origin, subject, time, recorded, body, number
 
 
 def read(connection: apsw.Connection, after: int, limit: int) -> list[OutboxRow]:

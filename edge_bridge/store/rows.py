@@ -15,7 +15,7 @@ from pydantic_core import PydanticSerializationError
 
 from edge_bridge.domain.frame import LEAST
 from edge_bridge.errors import StoreError
-from edge_bridge.store import shared
+from edge_bridge.store import earlier, shared
 from edge_bridge.store.encoding import Alike, Write, alike, writer
 from edge_bridge.store.inserting import Insertion
 
@@ -53,7 +53,7 @@ _ITEM: Final = (
     "route",
     "effectivity",
 )
-_DEMANDED: Final = frozenset({"demand.machine", *(f"demand.{name}" for name in _ITEM)})
+_DEMANDED: Final = frozenset({"machine", *(f"demand.{name}" for name in _ITEM)})
 OWN: Final[Mapping[str, frozenset[str]]] = {
     "requirement": _DEMANDED | {"obligation"},
     "obligation": _DEMANDED | {"id", "area", "last_event"},
@@ -101,6 +101,8 @@ class Codec:
         try:
             return self._adapter(kind).validate_json(doc)
         except ValidationError as error:
+            if kind in OWN and (today := earlier.lifted(doc)) is not None:
+                return self.decode(kind, key, today)
             problem = error.errors()[0]
             where = ".".join(str(part) for part in problem["loc"])
             raise StoreError(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_bridge.domain.instant import Stamp
-from edge_bridge.store import Store, StoredEvent
+from edge_bridge.store import SealedEvent, Store, StoredEvent
 
 YESTERDAY = 1_771_900_000_000
 TODAY = YESTERDAY + 86_400_000
@@ -26,7 +26,6 @@ class Colour(StrEnum):
 class Need:
     """A row inside a row."""
 
-    machine: str
     key: str
     ecn: str = "E-1"
 
@@ -35,6 +34,7 @@ class Need:
 class Duty:
     """Shaped like an obligation: nested, with a plain `closed`."""
 
+    machine: str
     demand: Need
     verdict: Colour = Colour.RED
     closed: bool = False
@@ -44,13 +44,8 @@ class Duty:
     tags: tuple[str, ...] = ()
 
     @property
-    def machine(self) -> str:
-        """What is written beside the JSON."""
-        return self.demand.machine
-
-    @property
     def ecn(self) -> str:
-        """The same."""
+        """What is written beside the JSON."""
         return self.demand.ecn
 
 
@@ -96,9 +91,9 @@ KINDS: Mapping[str, type[Any]] = {
 }
 
 
-def event(sequence: int, *, recorded: int = TODAY, subject: str = "m1", body: bytes = b"") -> StoredEvent:
+def event(sequence: int, *, recorded: int = TODAY, subject: str = "m1", body: bytes = b"") -> SealedEvent:
     """Return an event as the contract seals it."""
-    return StoredEvent(
+    return SealedEvent(
         sequence=sequence,
         id=f"{sequence:032x}",
         type="program.changed" if sequence % 2 else "obligation.verdict",
@@ -110,7 +105,14 @@ def event(sequence: int, *, recorded: int = TODAY, subject: str = "m1", body: by
     )
 
 
-def events(first: int, last: int, *, recorded: int = TODAY, body: bytes = b"") -> list[StoredEvent]:
+def stored(one: SealedEvent) -> StoredEvent:
+    """Return the same as people find it in the database."""
+    known = one._asdict()
+    del known["frame"]
+    return StoredEvent(**known)
+
+
+def events(first: int, last: int, *, recorded: int = TODAY, body: bytes = b"") -> list[SealedEvent]:
     """Return the events of these sequences."""
     return [event(sequence, recorded=recorded, body=body) for sequence in range(first, last + 1)]
 

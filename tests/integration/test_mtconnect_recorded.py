@@ -78,7 +78,7 @@ async def lost(machine: MtConnectAdapter, agent: Agent, until: str | None = None
 
 def judged(reading: Reading, name: str, version: str = "B", scheme: Scheme = Scheme.EXACT) -> Assessment:
     """Return what is said of a demand for this version of this program."""
-    demand = Demand("E1", "m1", name, program.key(name), version, None, VersionRule(scheme), 900_000)
+    demand = Demand("E1", name, program.key(name), version, None, VersionRule(scheme), 900_000)
     return assess(reading, Machine("m1"), Binding(), demand)
 
 

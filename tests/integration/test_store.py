@@ -34,7 +34,8 @@ from tests.integration.store_samples import (
 )
 
 DUTY = Duty(
-    demand=Need(machine="dmu50", key="O1234"),
+    machine="dmu50",
+    demand=Need("O1234"),
     verdict=Colour.GREEN,
     due=Stamp(utc=TODAY, boottime=5, boot="b"),
     stages={"released": YESTERDAY, "已发布": TODAY},
@@ -86,7 +87,7 @@ def test_a_row_can_be_deleted(tmp_path: Path) -> None:
 
 def test_state_and_events_are_committed_together_or_not_at_all(tmp_path: Path) -> None:
     """An error at the last event takes back the state, the events before it and the sequence."""
-    broken = replace(event(3), body="text where bytes belong")  # type: ignore[arg-type]
+    broken = event(3)._replace(body="text where bytes belong")  # type: ignore[arg-type]
     with open_store(tmp_path / "store.db") as store:
         store.commit({"machine": {"m1": Tally(1)}}, [event(1)])
         with pytest.raises(StoreError):

@@ -16,7 +16,6 @@ from edge_bridge.store import Snapshot, Store
 NOW = Stamp(utc=1_772_000_000_000, boottime=60_000, boot="b")
 DEMAND = Demand(
     ecn="E-1",
-    machine="dmu50",
     program="o1234.mpf",
     key="O1234",
     version="B",
@@ -26,6 +25,7 @@ DEMAND = Demand(
 )
 OBLIGATION = Obligation(
     id="ob1",
+    machine="dmu50",
     demand=DEMAND,
     source="plm",
     file="E-1.xml",
@@ -49,7 +49,7 @@ CARD = Card(
     machine="dmu50",
 )
 ROWS = {
-    "requirement": {"dmu50|O1234": Requirement(DEMAND, since=NOW)},
+    "requirement": {"dmu50|O1234": Requirement("dmu50", DEMAND, since=NOW)},
     "obligation": {"ob1": OBLIGATION},
     "card": {"c1": CARD},
     "file": {"plm|E-1.xml": FileMemory("plm", "E-1.xml", "0" * 64, NOW)},

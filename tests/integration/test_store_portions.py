@@ -10,18 +10,18 @@ from typing import Any
 import pytest
 
 from edge_bridge.errors import StoreError
-from edge_bridge.store import StoredEvent, StoreFull, schema
+from edge_bridge.store import SealedEvent, StoreFull, schema
 from edge_bridge.store.inserting import FEW, TOGETHER
 from tests.integration.store_samples import Duty, Need, Tally, events, open_store
 
-Portions = list[tuple[dict[str, dict[str, Any]], Sequence[StoredEvent]]]
+Portions = list[tuple[dict[str, dict[str, Any]], Sequence[SealedEvent]]]
 
 
 def portions(first: int, sizes: Sequence[int]) -> Portions:
     """Return portions with so many events each, and as many obligations."""
     made: Portions = []
     for size in sizes:
-        rows = {f"o{n}": Duty(Need("m1", f"P{n}")) for n in range(first, first + size)}
+        rows = {f"o{n}": Duty("m1", Need(f"P{n}")) for n in range(first, first + size)}
         made.append(({"obligation": rows}, events(first, first + size - 1)))
         first += size
     return made
@@ -34,9 +34,9 @@ def test_any_number_of_rows_is_written(tmp_path: Path, size: int) -> None:
         store.commit_all(portions(1, [size, size]))
         assert [row.sequence for row in store.rows(0, 10_000)] == list(range(1, 2 * size + 1))
         assert list(store.load("obligation")) == [f"o{n}" for n in range(1, 2 * size + 1)]
-        newer = {f"o{n}": Duty(Need("m2", "P")) for n in range(1, size + 1)}
+        newer = {f"o{n}": Duty("m2", Need("P")) for n in range(1, size + 1)}
         store.commit({"obligation": newer})
-        assert {key for key, row in store.load("obligation").items() if row.demand.machine == "m2"} == set(newer)
+        assert {key for key, row in store.load("obligation").items() if row.machine == "m2"} == set(newer)
 
 
 def test_nobody_sees_half_of_it(tmp_path: Path) -> None:

@@ -9,11 +9,23 @@ import pytest
 from edge_bridge.errors import StoreError
 from edge_bridge.store import Snapshot
 from edge_bridge.store.faults import in_plain_words
-from tests.integration.store_samples import KINDS, TODAY, Colour, Duty, Need, Tally, Warning, event, events, open_store
+from tests.integration.store_samples import (
+    KINDS,
+    TODAY,
+    Colour,
+    Duty,
+    Need,
+    Tally,
+    Warning,
+    event,
+    events,
+    open_store,
+    stored,
+)
 
-RED = Duty(Need("m1", "O1"))
-GREEN = Duty(Need("m1", "O2", "E-2"), verdict=Colour.GREEN, closed=True)
-OTHER = Duty(Need("m2", "O1"))
+RED = Duty("m1", Need("O1"))
+GREEN = Duty("m1", Need("O2", "E-2"), verdict=Colour.GREEN, closed=True)
+OTHER = Duty("m2", Need("O1"))
 
 
 @pytest.fixture
@@ -68,7 +80,7 @@ def test_events_are_found_from_either_end(path: Path) -> None:
         assert [row.sequence for row in snapshot.events(limit=2, order="newest")] == [30, 29]
         assert [row.sequence for row in snapshot.events(subject="m0", limit=3)] == [3, 6, 9]
         found = snapshot.events(subject="m0", type="program.changed", before=10, order="newest")
-        assert found == [event(9, subject="m0"), event(3, subject="m0")]
+        assert found == [stored(event(9, subject="m0")), stored(event(3, subject="m0"))]
 
 
 async def test_state_of_sending_is_shown(path: Path) -> None:

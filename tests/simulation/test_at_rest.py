@@ -18,7 +18,6 @@ from edge_bridge.domain.plant import Machine, Plant, Route, Source
 from edge_bridge.domain.portions import finished
 from edge_bridge.domain.routing import Demand, route_held
 from edge_bridge.domain.signal import EcnNotice, FileRejected, ScanDone
-from edge_bridge.domain.state import register_key
 from tests.simulation.shops_at_rest import InStore, Resting
 from tests.unit.domain_plant import PARTIES, Shop
 
@@ -134,8 +133,8 @@ def in_force(shop: Shop) -> dict[str, Demand]:
     asked: defaultdict[str, list[tuple[Ecn, Demand]]] = defaultdict(list)
     for _, ecn in shop.ledger.books.state.ecn.items():
         if ecn.status.in_force and not ecn.waiting:
-            for demand in finished(route_held(ecn, shop.plant))[0]:
-                asked[register_key(demand.machine, demand.key)].append((ecn, demand))
+            for key, demand in finished(route_held(ecn, shop.plant))[0].items():
+                asked[key].append((ecn, demand))
     heads = {}
     for key, pairs in asked.items():
         named = {number for ecn, _ in pairs for number in ecn.draft.supersedes if number != ecn.number}

@@ -12,7 +12,7 @@ from edge_bridge.domain.event import Event, EventType
 from edge_bridge.domain.instant import SECOND, Milliseconds, Stamp
 from edge_bridge.domain.obligation import TRANSITIONS, Obligation, Verdict
 from edge_bridge.domain.plant import Plant
-from edge_bridge.domain.state import register_key
+from edge_bridge.domain.routing import register_key
 from edge_bridge.domain.version import VersionRule
 from edge_bridge.domain.watch import START_GRACE
 from tests.simulation.plant_month import Month, layout

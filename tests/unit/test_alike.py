@@ -28,7 +28,8 @@ USUAL = replace(OBLIGATION, release=NOW.utc)
 LATER = replace(NOW, utc=NOW.utc + 7)
 OTHER = Obligation(
     "ob2",
-    replace(DEMAND, ecn="E-2", machine="m2", part="P", drawing="D", revision="R", row="r", effectivity="SN 1-9"),
+    "m2",
+    replace(DEMAND, ecn="E-2", part="P", drawing="D", revision="R", row="r", effectivity="SN 1-9"),
     "other",
     "other.csv",
     "1" * 64,
@@ -106,7 +107,10 @@ def test_events_sealed_together_are_those_sealed_one_by_one(
     first: Obligation, demands: list[Demand], text: str, revises: str | None
 ) -> None:
     """An ECN's obligations on machines and items of any name share one frame."""
-    mine = [replace(first, id=f"{text}{n}", demand=replace(d, ecn=first.ecn)) for n, d in enumerate(demands * LEAST)]
+    asked = [replace(demand, ecn=first.ecn) for demand in demands]
+    mine = [
+        replace(first, id=f"{text}{n}", machine=f"{text}{n % 2}", demand=one) for n, one in enumerate(asked * LEAST)
+    ]
     events = [event(n, one, revises=revises, subject=text) for n, one in enumerate(mine)]
     bodies, frames = sealed(events)
     assert bodies == one_by_one(events)

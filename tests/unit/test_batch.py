@@ -9,7 +9,7 @@ import pytest
 
 from edge_bridge.batch import Abandoned, Batch
 from edge_bridge.domain.event import Event, EventType
-from edge_bridge.store import StoredEvent
+from edge_bridge.store import SealedEvent
 
 SOURCE = "urn:edge-bridge:site:gw1:e1"
 
@@ -57,7 +57,7 @@ def test_a_portion_is_given_before_the_next_is_there() -> None:
     """Whoever writes waits for what is still in the making, and goes on as soon as it comes."""
     made, reached = batch(), threading.Semaphore(0)
 
-    def write() -> list[StoredEvent]:
+    def write() -> list[SealedEvent]:
         found = []
         for _, events in made:
             found += events

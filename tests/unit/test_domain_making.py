@@ -16,7 +16,6 @@ from edge_bridge.domain.making import quickly_made
 from edge_bridge.domain.obligation import Obligation
 from edge_bridge.domain.routing import Demand
 from edge_bridge.domain.state import Requirement
-from edge_bridge.store import StoredEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,7 @@ def test_it_is_copied_replaced_and_sent_as_any_other() -> None:
     assert copy.deepcopy(quick) == pickle.loads(pickle.dumps(quick)) == quick
 
 
-@pytest.mark.parametrize("cls", [Stamp, Deadline, Demand, Obligation, Requirement, Event, StoredEvent])
+@pytest.mark.parametrize("cls", [Stamp, Deadline, Demand, Obligation, Requirement, Event])
 def test_what_an_ecn_makes_thousands_of_is_made_quickly(cls: type[Any]) -> None:
     """The whole intake of a large ECN waits for it."""
     assert cls.__init__.__code__.co_filename == f"<making of {cls.__name__}>"

@@ -70,7 +70,7 @@ def test_an_item_in_doubt_leads_nowhere_and_says_why() -> None:
     assert len(demands) == 1
     assert unrouted == []
     demands, unrouted = route(doubtful, plant())
-    assert demands == []
+    assert demands == {}
     assert [(one.item.row, one.reason) for one in unrouted] == [("line 2", doubt)]
     assert sound.digest != doubtful.digest
 

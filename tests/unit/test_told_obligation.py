@@ -34,7 +34,7 @@ def as_data(o: Obligation, revises: str | None) -> dict[str, Any]:
     return {
         "obligation": o.id,
         "ecn": demand.ecn,
-        "machine": demand.machine,
+        "machine": o.machine,
         "area": o.area,
         "part": demand.part,
         "drawing": demand.drawing,
