@@ -11,6 +11,7 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Generator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeVar
 
 from edge_bridge.domain.books import Books
@@ -216,9 +217,10 @@ def _keep(index: dict[str, Some], key: str, left: Some) -> None:
         index.pop(key, None)
 
 
-def _counted(number: str) -> list[tuple[int, str]]:
+@lru_cache(maxsize=4096)
+def _counted(number: str) -> tuple[tuple[int, str], ...]:
     """Order ECN numbers as people count them: ECN-10 comes after ECN-9."""
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", number)]
+    return tuple((int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", number))
 
 
 def _day_or_arrival(ecn: Ecn) -> int:

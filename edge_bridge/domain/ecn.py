@@ -27,7 +27,10 @@ class Status(StrEnum):
     @property
     def in_force(self) -> bool:
         """Tell whether its requirements hold: a closed ECN is finished, what it demands stays."""
-        return self in (Status.RELEASED, Status.CLOSED)
+        return self in _IN_FORCE
+
+
+_IN_FORCE = (Status.RELEASED, Status.CLOSED)  # asked for six times with each ECN
 
 
 @dataclass(frozen=True, slots=True)
