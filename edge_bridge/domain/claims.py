@@ -38,8 +38,10 @@ class Rank:
         return cls(ecn.number, release, ecn.arrived.utc)
 
     def __lt__(self, other: Rank) -> bool:
-        if (self.release, self.arrived) != (other.release, other.arrived):
-            return (self.release, self.arrived) < (other.release, other.arrived)
+        if self.release != other.release:
+            return self.release < other.release
+        if self.arrived != other.arrived:
+            return self.arrived < other.arrived
         return (_counted(self.number), self.number) < (_counted(other.number), other.number)
 
 

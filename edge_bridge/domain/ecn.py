@@ -57,6 +57,8 @@ class Item:
     @property
     def effectivity(self) -> str:
         """Return the serial numbers and lots from which it holds, as people write them; empty when it says none."""
+        if not (self.serial_from or self.serial_to or self.lot):
+            return ""  # as nearly always
         serials = (
             f"serial {self.serial_from or '…'} – {self.serial_to or '…'}" if self.serial_from or self.serial_to else ""
         )
