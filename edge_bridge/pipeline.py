@@ -75,6 +75,7 @@ class Pipeline:
         self._on_commit = on_commit
         self._beat = beat
         source = source_urn(plant.site, plant.gateway, store.epoch)
+        self._one_look = store.one_look
         self._recorder = Recorder(store, clock, source, beat=beat, make_room=make_room)
         self._queue: deque[_Waiting] = deque()
         self._entrance = Entrance(clock, store, self._scanning)
@@ -174,7 +175,7 @@ class Pipeline:
 
         Evidence that still waits has to be heard before what falls due after it, so time goes on from signal to signal.
         """
-        with self._patience.at_work():
+        with self._patience.at_work(), self._one_look():
             while self._queue and len(taken) < MOST_TOGETHER:
                 if not self.ledger.advance(self._queue[0].signal.at, MOST_TOGETHER):
                     return False

@@ -45,6 +45,10 @@ class Adapter(Protocol):
 class SourceMemory(Protocol):
     """What the gateway holds of one ECN source, as committed. May be asked from any thread."""
 
+    @property
+    def has_files(self) -> bool:
+        """Whether any file of it was taken in: where none was, none needs to be asked for."""
+
     def mark(self, file: str) -> str | None:
         """Return the mark with which a file was taken in; None when it was not, or has to be read again."""
 

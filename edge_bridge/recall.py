@@ -17,6 +17,11 @@ class Recollection:
     source: str
     ledger: Callable[[], Ledger]
 
+    @property
+    def has_files(self) -> bool:
+        """Whether any file of the source is held."""
+        return any(True for _ in self.ledger().books.state.file.items(source=self.source))
+
     def mark(self, file: str) -> str | None:
         """Return the mark of a file that needs no second look: what was rejected or not understood may be mended by now."""
         held = self.ledger().books.state.file.get(file_key(self.source, file))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from pydantic import TypeAdapter
 
@@ -49,7 +50,7 @@ class Answers:
     def end(self) -> None:
         """Write what is still to be written."""
         if self._files:
-            self._write(frame({"is": "ecns", "files": self._files}, _DRAFTS.dump_json(tuple(self._drafts))))
+            self._write(frame({"is": "ecns", "files": self._files}, _json(_DRAFTS, tuple(self._drafts))))
         self._drafts, self._files, self._weight = [], [], 0
 
 
@@ -98,13 +99,18 @@ class Understood:
         raise ValueError("an answer that is none")
 
 
+def _json(adapter: TypeAdapter[Any], rows: tuple[EcnDraft, ...] | tuple[Item, ...]) -> bytes:
+    """Return rows as JSON, without what has its default: reading puts it back, and most of an ECN is empty."""
+    return adapter.dump_json(rows, exclude_defaults=True)
+
+
 def _pieces(drafts: Drafts) -> Iterator[bytes]:
     """Yield a large file's ECNs in frames of so many items at most; an ECN with more of them goes on in the next frame."""
     batch: list[EcnDraft] = []
     count = 0
     for draft in drafts:
         if count + len(draft.items) > PIECE and batch:
-            yield frame({"is": "part"}, _DRAFTS.dump_json(tuple(batch)))
+            yield frame({"is": "part"}, _json(_DRAFTS, tuple(batch)))
             batch, count = [], 0
         if len(draft.items) > PIECE:
             yield from _long(draft)
@@ -112,14 +118,14 @@ def _pieces(drafts: Drafts) -> Iterator[bytes]:
         batch.append(draft)
         count += 1 + len(draft.items)
     if batch:
-        yield frame({"is": "part"}, _DRAFTS.dump_json(tuple(batch)))
+        yield frame({"is": "part"}, _json(_DRAFTS, tuple(batch)))
 
 
 def _long(draft: EcnDraft) -> Iterator[bytes]:
     fields = {name: getattr(draft, name) for name in draft.__dataclass_fields__}
-    yield frame({"is": "part"}, _DRAFTS.dump_json((EcnDraft(**{**fields, "items": draft.items[:PIECE]}),)))
+    yield frame({"is": "part"}, _json(_DRAFTS, (EcnDraft(**{**fields, "items": draft.items[:PIECE]}),)))
     for start in range(PIECE, len(draft.items), PIECE):
-        yield frame({"is": "items"}, _ITEMS.dump_json(draft.items[start : start + PIECE]))
+        yield frame({"is": "items"}, _json(_ITEMS, draft.items[start : start + PIECE]))
 
 
 def _longer(draft: EcnDraft, more: tuple[Item, ...]) -> EcnDraft:

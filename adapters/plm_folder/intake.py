@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from adapters.plm_folder.folder import Held
-from adapters.plm_folder.groups import Outcome
+from adapters.plm_folder.groups import Outcome, Question
 from adapters.plm_folder.names import shown
 from adapters.plm_folder.options import PlmFolderOptions
 from adapters.plm_folder.quarantine import Quarantine
-from adapters.plm_folder.sandbox import Question, Sandbox
+from adapters.plm_folder.sandbox import Sandbox
 from adapters.plm_folder.under_way import Job
 from adapters.plm_folder.unreadable import Unreadable
 from edge_bridge.blocking import in_thread

@@ -23,7 +23,7 @@ class KnownFiles:
     def __init__(self, memory: SourceMemory | None) -> None:
         self._files: dict[str, bytes] = {}
         self._reasons: dict[str, str] = {}
-        self._memory = memory
+        self._memory = memory if memory is not None and memory.has_files else None
 
     def __len__(self) -> int:
         return len(self._files)
@@ -74,8 +74,10 @@ def mark_of(signature: Signature | None, utc: Milliseconds, quiet: Milliseconds)
 
 
 def _digest(sha256: str) -> bytes:
-    return bytes.fromhex(sha256)[:_ENOUGH] or _UNREAD
+    return bytes.fromhex(sha256[: 2 * _ENOUGH]) or _UNREAD
 
 
 def _packed(signature: Signature | None) -> bytes:
-    return b"" if signature is None else _SIGNATURE.pack(*(part & _BITS for part in signature))
+    if signature is None:
+        return b""
+    return _SIGNATURE.pack(signature.size & _BITS, signature.modified_ns & _BITS, signature.changed_ns & _BITS)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import inf
 
 import structlog
 
 from adapters.plm_folder.answers import Understood
-from adapters.plm_folder.groups import Group, Outcome, Request, grouped
+from adapters.plm_folder.groups import Group, Outcome, Question, grouped
 from adapters.plm_folder.nursery import Nursery
 from adapters.plm_folder.parser import Parser, Watch
 from adapters.plm_folder.unreadable import Unreadable
@@ -20,18 +20,23 @@ from edge_bridge.errors import AdapterError
 log = structlog.get_logger(__name__)
 
 
-class Overdue(Exception):
-    """The file took longer than this lane gives it."""
-
-
 class Lane:
     """Files go in and come out in order. wall, patience: seconds for one file, by the clock, and of computing or sleep (see
-    `Watch`).
+    `Watch`). overdue: told of a file that takes longer, instead of the file itself.
 
     idle: seconds until an unused process is ended; without it the process stays.
     """
 
-    def __init__(self, nursery: Nursery, *, wall: float, patience: float = inf, idle: float | None = None) -> None:
+    def __init__(
+        self,
+        nursery: Nursery,
+        overdue: Callable[[Question], None],
+        *,
+        wall: float,
+        patience: float = inf,
+        idle: float | None = None,
+    ) -> None:
+        self._overdue = overdue
         self._nursery, self._order, self._idle = nursery, nursery.order, idle
         self._wall, self._patience = wall, patience
         self._groups: deque[Group] = deque()
@@ -45,9 +50,9 @@ class Lane:
         """The process that reads now, if there is one."""
         return self._parser.pid if self._parser is not None else None
 
-    def ask(self, requests: Sequence[Request]) -> None:
+    def ask(self, questions: Sequence[Question]) -> None:
         """Have files read. Small ones that come together are sent together."""
-        for group in grouped(requests):
+        for group in grouped(questions):
             self._groups.append(group)
             if self._parser is not None:
                 _send(self._parser, group)
@@ -102,8 +107,8 @@ class Lane:
     def _refuse_all(self, error: BaseException) -> None:
         why = AdapterError(f"the program that reads files cannot be started: {error}", "see the log before this line")
         groups, self._groups = self._groups, deque()
-        for request in (request for group in groups for request in group.requests):
-            request.tell(why)
+        for question in (question for group in groups for question in group.questions):
+            question.tell(why)
 
     # what the process says, and what is made of its end
 
@@ -112,52 +117,55 @@ class Lane:
         group, parser = self._groups[0], self._parser
         watch = Watch(parser, self._wall, self._patience)
         try:
-            while group.requests:
+            while group.questions:
                 self._take(group, self._understood.take(*await parser.next_frame()))
-                if group.requests:
+                if group.questions:
                     await asyncio.sleep(0)  # noqa: TID251 - no time passes: the loop gets its turn between two pieces
             self._groups.popleft()
         except _OutOfMemory:
             await self._end()  # what it could not get back from the system is better begun anew
-            self._regroup(group, group.requests[0] if group.requests else None)
+            self._regroup(group, group.questions[0] if group.questions else None)
         except (EOFError, ConnectionError, ValueError) as error:  # what it says is no answer: it is as good as dead
             code = await self._end(dying=True)
-            self._after_death(
-                group, parser.begun - group.first, Overdue() if watch.overdue else self._cause(code, error)
-            )
+            cause = None if watch.overdue else self._cause(code, error)
+            self._after_death(group, parser.begun - group.first, cause)
         finally:
             watch.cancel()
 
     def _take(self, group: Group, outcomes: Sequence[Outcome]) -> None:
         """Tell what is known now. Raises ValueError for more answers than files; _OutOfMemory when the process is spoilt."""
-        if len(outcomes) > len(group.requests):
+        if len(outcomes) > len(group.questions):
             raise ValueError("more answers than files")
         for outcome in outcomes:
             spoilt = isinstance(outcome, Unreadable) and outcome.kind == "too_much_memory"
             if not (spoilt and group.company):
-                group.requests.popleft().tell(outcome)
+                group.questions.popleft().tell(outcome)
                 group.first += 1
             if spoilt:
                 raise _OutOfMemory
 
-    def _after_death(self, group: Group, at: int, cause: Exception) -> None:
+    def _after_death(self, group: Group, at: int, cause: Unreadable | None) -> None:
         """Put the blame where it belongs: on a file that was alone, or else nowhere before it has been.
 
         at: which of the group's files the process says it was at: enough to try that one alone, or to let it be overtaken.
+        cause: None where it was ended because it took too long.
         """
-        suspect = group.requests[at] if 0 <= at < len(group.requests) else None
-        if suspect is not None and isinstance(cause, Overdue):
+        suspect = group.questions[at] if 0 <= at < len(group.questions) else None
+        if suspect is not None and cause is None:
             self._regroup(group, suspect, kept=False)
-            suspect.tell(cause)
-        elif len(group.requests) > 1:
+            self._overdue(suspect)
+        elif len(group.questions) > 1:
             self._regroup(group, suspect)
         elif isinstance(cause, _Killed) and not group.again:
             group.again = True  # somebody else ended it, perhaps before this file came: that proves nothing
         else:
             self._groups.popleft()
-            group.requests[0].tell(cause)
+            if cause is None:
+                self._overdue(group.questions[0])
+            else:
+                group.questions[0].tell(cause)
 
-    def _regroup(self, group: Group, suspect: Request | None, *, kept: bool = True) -> None:
+    def _regroup(self, group: Group, suspect: Question | None, *, kept: bool = True) -> None:
         """Have what is left of a group sent again, in its order."""
         self._groups.popleft()
         self._groups.extendleft(reversed(group.without(suspect, kept=kept)))
@@ -199,4 +207,4 @@ class _Killed(Unreadable):
 
 
 def _send(parser: Parser, group: Group) -> None:
-    group.first = parser.send([(request.data, request.settled) for request in group.requests])
+    group.first = parser.send([(question.data, question.settled) for question in group.questions])

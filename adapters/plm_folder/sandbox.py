@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from adapters.plm_folder.groups import Outcome, Request
-from adapters.plm_folder.lane import Lane, Overdue
+from adapters.plm_folder.groups import Outcome, Question
+from adapters.plm_folder.lane import Lane
 from adapters.plm_folder.nursery import Nursery, Order
 from adapters.plm_folder.unreadable import Unreadable
-from edge_bridge.domain.making import quickly_made
 
 READER = "adapters.plm_folder.reading:read_file"
 LARGE = 250_000  # bytes: what takes a while to read without being hostile
@@ -33,25 +32,14 @@ class Limits:
     idle: float = 60.0
 
 
-@quickly_made
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A file to be read. tell: called once with its ECNs, Unreadable, or AdapterError. late: called when that takes long."""
-
-    data: bytes
-    settled: bool
-    tell: Callable[[Outcome], None]
-    late: Callable[[], None]
-
-
 class Sandbox:
     """Parses the files of one source. Files come out in the order they went in, except those that take long."""
 
     def __init__(self, source: str, options: Mapping[str, Any], root: str, limits: Limits, entry: str = READER) -> None:
         self._limits = limits
         self._nursery = Nursery(Order(source, entry, options, root, limits.memory, limits.processor))
-        self._quick = Lane(self._nursery, wall=STUCK * limits.patience, patience=limits.patience)
-        self._slow = Lane(self._nursery, wall=limits.wall, idle=limits.idle)
+        self._quick = Lane(self._nursery, self._ask_again, wall=STUCK * limits.patience, patience=limits.patience)
+        self._slow = Lane(self._nursery, self._too_slow, wall=limits.wall, idle=limits.idle)
 
     @property
     def pids(self) -> tuple[int, ...]:
@@ -67,8 +55,7 @@ class Sandbox:
         for question in questions:
             if len(question.data) > LARGE:
                 self._ask_patiently(question)
-        small = [question for question in questions if len(question.data) <= LARGE]
-        self._quick.ask([Request(each.data, each.settled, partial(self._found, each)) for each in small])
+        self._quick.ask([question for question in questions if len(question.data) <= LARGE])
 
     async def close(self) -> None:
         """End all processes."""
@@ -78,17 +65,17 @@ class Sandbox:
 
     def _ask_patiently(self, question: Question) -> None:
         timer = asyncio.get_running_loop().call_later(self._limits.patience, question.late)
-        self._slow.ask([Request(question.data, question.settled, partial(self._found_at_last, question, timer))])
+        self._slow.ask([replace(question, tell=partial(_found_at_last, question, timer))])
 
-    def _found(self, question: Question, outcome: Outcome) -> None:
-        if not isinstance(outcome, Overdue):
-            question.tell(outcome)
-            return
+    def _ask_again(self, question: Question) -> None:
+        """Have a file read for which the others were to wait too long."""
         question.late()
-        self._slow.ask([Request(question.data, question.settled, partial(self._found_at_last, question, None))])
+        self._slow.ask([question])
 
-    def _found_at_last(self, question: Question, timer: asyncio.TimerHandle | None, outcome: Outcome) -> None:
-        if timer is not None:
-            timer.cancel()
-        too_slow = isinstance(outcome, Overdue)
-        question.tell(Unreadable("too_slow", limit=f"{self._limits.wall:g}") if too_slow else outcome)
+    def _too_slow(self, question: Question) -> None:
+        question.tell(Unreadable("too_slow", limit=f"{self._limits.wall:g}"))
+
+
+def _found_at_last(question: Question, timer: asyncio.TimerHandle, outcome: Outcome) -> None:
+    timer.cancel()
+    question.tell(outcome)

@@ -54,7 +54,9 @@ class Session:
         self._polling = polling
         self._known = KnownFiles(memory)
         self._settling = Settling()
-        self._arrived: OrderedDict[str, bool] = OrderedDict()  # name → whether this is the last try; in order
+        self._arrived: OrderedDict[str, bool] = (
+            OrderedDict()
+        )  # since then: name → whether this is the last try; in order
         self._first = FirstScan((), 0)
         self._ready: deque[PlmReport] = deque()
         self._wake = asyncio.Event()
@@ -75,7 +77,7 @@ class Session:
 
     def arrived(self, name: str) -> None:
         """Take note of a file that was closed or moved into the folder."""
-        if self._folder.wants(name):
+        if self._folder.wants(name) and not self._first.waits(name):
             self._arrived.setdefault(name, False)
             self._wake.set()
 
@@ -114,12 +116,11 @@ class Session:
         now = self._clock.now()
         self._next_scan = now.boottime + (_POLL if self._polling else _RESCAN)
         self._next_telling = now.boottime + _TELL
-        self._first = FirstScan(found.changed, now.boottime, held=len(self._known))
-        for name, signature in found.changed.items():
-            if self._polling or self._is_fresh(signature, now.utc):
-                self._settling.see(name, signature, now.boottime)
-            else:
-                self._arrived[name] = False
+        fresh = [name for name, seen in found.changed.items() if self._polling or self._is_fresh(seen, now.utc)]
+        for name in fresh:
+            self._settling.see(name, found.changed[name], now.boottime)
+        old = [name for name in found.changed if name not in self._settling]
+        self._first = FirstScan(old, now.boottime, fresh=fresh, held=len(self._known))
         self._end_first_scan()
 
     async def _step(self) -> None:
@@ -132,41 +133,41 @@ class Session:
         elif job := self._under_way.next_done():
             await self._finish(job)
             self._under_way.end(job)
-        elif (room := self._under_way.room) and (names := self._next_names(min(room, TOGETHER))):
-            await self._attempt(names)
+        elif (room := self._under_way.room) and (final := self._next(min(room, TOGETHER))):
+            await self._attempt(final)
         else:
             await self._wake.wait()
             self._wake.clear()
         self._end_first_scan()
 
-    def _next_names(self, most: int) -> list[str]:
+    def _next(self, most: int) -> dict[str, bool]:
+        """Return what is to be read next, each with whether this is the last try."""
+        if self._first.reading:
+            return dict.fromkeys(self._first.next(most), False)
         may = (name for name in self._arrived if not self._first.holds_back(name) and name not in self._under_way)
-        return list(islice(may, most))
+        return {name: self._arrived.pop(name) for name in list(islice(may, most))}
 
-    async def _attempt(self, names: list[str]) -> None:
+    async def _attempt(self, final: dict[str, bool]) -> None:
         """Read some files and have them parsed; those that were not come next."""
-        final = {name: self._arrived.pop(name) for name in names}
         try:
             await self._take(final)
         finally:
             for name in reversed(final):
-                self._arrived.setdefault(name, final[name])
-                self._arrived.move_to_end(name, last=False)
+                if not self._first.put_back(name):
+                    self._arrived.setdefault(name, final[name])
+                    self._arrived.move_to_end(name, last=False)
 
     def _end_first_scan(self) -> None:
         """Say once that everything that lay there was dealt with; what somebody still writes holds it back only so long.
 
         A file that takes long to parse is waited for: told after ScanDone, its old ECNs would be news.
         """
-        if self._first.progress is None or any(map(self._first.is_open, self._under_way)):
+        if self._first.reading or self._first.progress is None:
             return
-        if any(map(self._first.is_open, self._arrived)):
+        if any(map(self._first.is_open, self._under_way)) or any(map(self._first.is_open, self._arrived)):
             return
         now = self._clock.now()
         if self._first.ends(now.boottime):
-            self._arrived = OrderedDict(
-                self._arrived
-            )  # the room of a hundred thousand names is not given back otherwise
             self._ready.append(ScanDone(self._source, now, self._first.delivered, self._place))
             self._intake.warm()
 
@@ -284,8 +285,10 @@ class Session:
         for name in found.gone:
             self._forget(name)
         for name, signature in found.changed.items():
-            if self._known.unchanged(name, signature) or name in self._under_way or name in self._arrived:
-                continue  # dealt with while the folder was listed, being dealt with, or about to be
+            if self._known.unchanged(name, signature) or name in self._under_way:
+                continue  # dealt with while the folder was listed, or being dealt with
+            if name in self._arrived or self._first.waits(name):
+                continue  # about to be
             if self._polling or name in self._settling or self._is_fresh(signature, now.utc):
                 self._settling.see(name, signature, now.boottime)
             else:

@@ -10,7 +10,7 @@ import threading
 
 import structlog
 
-from edge_bridge import logs
+from edge_bridge import garbage, logs
 from edge_bridge.app import Daemon
 from edge_bridge.clock import SystemClock
 from edge_bridge.config import folder_for
@@ -39,6 +39,7 @@ async def _serve(args: argparse.Namespace) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.set)
     daemon = Daemon.open(folder_for(args.config), SystemClock())
+    garbage.look_seldom()
     reloads: set[asyncio.Task[str | None]] = set()
 
     def reload() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Generic, Protocol, TypeVar
 
@@ -38,7 +39,7 @@ class AtRest(Generic[Row]):
         self._room, self._weigh = room, weigh
         self._changed: dict[str, Row] = {}
         self._taken: dict[str, Row] = dict(rows or {})
-        self._recent: dict[str, Row] = {}  # the latest last
+        self._recent: OrderedDict[str, Row] = OrderedDict()  # the latest last
         self._weight = 0
 
     @property
@@ -92,8 +93,9 @@ class AtRest(Generic[Row]):
         if self._archive is None:
             return
         taken, self._taken = self._taken, {}
-        for key, row in taken.items():
-            self._remember(key, row)
+        if self._room:
+            for key, row in taken.items():
+                self._remember(key, row)
 
     def _recall(self, key: str, archive: Archive[Row]) -> Row | None:
         row = self._recent.get(key) if self._room else None
@@ -113,7 +115,7 @@ class AtRest(Generic[Row]):
         self._recent[key] = row
         self._weight += self._weigh(row)
         while self._weight > self._room and len(self._recent) > 1:
-            self._forget(next(iter(self._recent)))
+            self._weight -= self._weigh(self._recent.popitem(last=False)[1])
 
     def _forget(self, key: str) -> None:
         row = self._recent.pop(key, None)

@@ -170,7 +170,7 @@ class Card:
 
 def dedup_key(origin: str, kind: Kind, about: str | None) -> str:
     """Return what makes two reports one problem: machine or source, kind, and program (or what stands for it)."""
-    return f"{origin}|{kind}|{about or ''}"
+    return "|".join((origin, kind, about or ""))
 
 
 def parties_for(kind: Kind, machine: Machine | None, plant: Plant) -> tuple[str, ...]:

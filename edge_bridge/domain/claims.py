@@ -11,6 +11,7 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Generator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeVar
 
 from edge_bridge.domain.books import Books
@@ -37,8 +38,10 @@ class Rank:
         return cls(ecn.number, release, ecn.arrived.utc)
 
     def __lt__(self, other: Rank) -> bool:
-        if (self.release, self.arrived) != (other.release, other.arrived):
-            return (self.release, self.arrived) < (other.release, other.arrived)
+        if self.release != other.release:
+            return self.release < other.release
+        if self.arrived != other.arrived:
+            return self.arrived < other.arrived
         return (_counted(self.number), self.number) < (_counted(other.number), other.number)
 
 
@@ -216,9 +219,10 @@ def _keep(index: dict[str, Some], key: str, left: Some) -> None:
         index.pop(key, None)
 
 
-def _counted(number: str) -> list[tuple[int, str]]:
+@lru_cache(maxsize=4096)
+def _counted(number: str) -> tuple[tuple[int, str], ...]:
     """Order ECN numbers as people count them: ECN-10 comes after ECN-9."""
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", number)]
+    return tuple((int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", number))
 
 
 def _day_or_arrival(ecn: Ecn) -> int:

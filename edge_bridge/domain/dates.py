@@ -39,10 +39,11 @@ def timing(draft: EcnDraft, arrived: Milliseconds, plant: Plant) -> Timing:
         return Timing(effective.utc, waits_until=effective.utc, suspect=suspect, quality=effective.quality)
     if suspect:
         return Timing(None, suspect=True)
-    known = [when for when in (effective, released) if when is not None]
-    if not known:
+    newest = effective
+    if newest is None or (released is not None and released.utc > newest.utc):
+        newest = released
+    if newest is None:
         return Timing(None)
-    newest = max(known, key=lambda when: when.utc)
     if newest.quality is not TimeQuality.INSTANT:
         return Timing(None, quality=newest.quality)
     return Timing(min(newest.utc, arrived), skew=max(0, newest.utc - arrived), quality=newest.quality)

@@ -27,7 +27,10 @@ class Status(StrEnum):
     @property
     def in_force(self) -> bool:
         """Tell whether its requirements hold: a closed ECN is finished, what it demands stays."""
-        return self in (Status.RELEASED, Status.CLOSED)
+        return self in _IN_FORCE
+
+
+_IN_FORCE = (Status.RELEASED, Status.CLOSED)  # asked for six times with each ECN
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,8 @@ class Item:
     @property
     def effectivity(self) -> str:
         """Return the serial numbers and lots from which it holds, as people write them; empty when it says none."""
+        if not (self.serial_from or self.serial_to or self.lot):
+            return ""  # as nearly always
         serials = (
             f"serial {self.serial_from or '…'} – {self.serial_to or '…'}" if self.serial_from or self.serial_to else ""
         )

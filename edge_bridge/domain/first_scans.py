@@ -55,7 +55,7 @@ class FirstScans:
 
     def note_file(self, key: str, memory: FileMemory) -> None:
         """Note a file."""
-        if self.going_on(memory.source) and (memory.rejected or memory.unknown):
+        if (memory.rejected or memory.unknown) and self.going_on(memory.source):
             self._files[memory.source][key] = memory
         else:
             self._files[memory.source].pop(key, None)

@@ -152,7 +152,8 @@ class Ledger:
 
     def _tell_gathered(self) -> None:
         """Show what is told once for everything that a signal brought."""
-        self.warner.tell_baselines()
+        if self.books.baselines:
+            self.warner.tell_baselines()
         self.cards.tell_unrouted()
 
     def next_due(self) -> Milliseconds | None:

@@ -61,8 +61,10 @@ class Register:
         if not by_itself and baseline is None and ecn.baseline:
             baseline = ecn.source  # restored, not released: it is again what was there before
         machine = machine_of(key)
-        if row is not None or machine in self._books.cards_at:
+        if machine in self._books.cards_at:
             self._hand_over_cards(machine, row, demand, cause)
+        if row is not None and row.mismatch and row.baseline is not None:
+            self._books.baselines.add(row.baseline)
         opened = self._docket.open(machine, demand, ecn, unmet_since, cause) if by_itself and baseline is None else None
         state.requirement[key] = Requirement(
             machine,
@@ -97,8 +99,6 @@ class Register:
             for kind in SURVIVES_SUPERSEDING:
                 facts = demand_facts(demand)
                 self._board.concern(machine, kind, demand.key, demand.ecn, facts, cause)
-        if row is not None and row.mismatch and row.baseline is not None:
-            self._books.baselines.add(row.baseline)
 
     def _remove(self, key: str, row: Requirement, reason: str, cause: str | None) -> bool:
         for obligation in self._books.obligations_on(key):

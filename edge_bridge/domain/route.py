@@ -97,6 +97,8 @@ class RouteIndex:
 
     def matching(self, part: str | None, drawing: str | None, program: str | None, category: str | None) -> list[Rule]:
         """Return the rules for an item, in the order of the configuration."""
+        if not self.rules:
+            return []
         values = {
             "part": (part or "").upper(),
             "drawing": (drawing or "").upper(),

@@ -26,6 +26,7 @@ class Timekeeper:
         self._books = books
         self._floor = floor
         self._intake = intake
+        self._heard: Stamp | None = None
         self._doubtful = not books.now.synced  # this boot's wall clock is not confirmed yet
 
     def start(self) -> None:
@@ -49,6 +50,9 @@ class Timekeeper:
     def go_on(self, now: Stamp) -> None:
         """Let time go on: tell a step, keep a record every minute, believe a clock that has just been synchronised."""
         before, self._books.now = self._books.now, now
+        if now is self._heard:
+            return  # told twice with each signal, and many signals have one moment
+        self._heard = now
         self._compare(before, now)
         if now.since(self._books.state.known[CLOCK].configured) >= MINUTE:
             self.record()

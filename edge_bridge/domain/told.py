@@ -52,7 +52,7 @@ def ecn_data(ecn: Ecn, demands: Demands) -> dict[str, Any]:
 
 
 def _item_data(item: Item, demands: Demands) -> dict[str, Any]:
-    return {
+    data = {
         "part": item.part,
         "drawing": item.drawing,
         "revision": item.revision,
@@ -61,8 +61,11 @@ def _item_data(item: Item, demands: Demands) -> dict[str, Any]:
         "sha256": item.sha256,
         "machines": sorted({machine_of(key) for key in demands}) or list(item.machines),
         "row": item.row,
-        **{name: value for name in EFFECTIVITY if (value := getattr(item, name)) is not None},
     }
+    for name in EFFECTIVITY:
+        if (value := getattr(item, name)) is not None:
+            data[name] = value
+    return data
 
 
 def _by_item(demands: Demands) -> Mapping[int, Demands]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from edge_bridge.contract.envelope import CONTENT_TYPE, SEQUENCE_DIGITS
 from edge_bridge.mqtt.properties import content_type, correlation_data, user_property, with_length
@@ -19,16 +19,20 @@ class Mirror:
     def __init__(self, source: str) -> None:
         self._constant = content_type(CONTENT_TYPE) + user_property("source", source)
         self._head = lru_cache(maxsize=4096)(self._pack_head)
+        self._before_subject = cache(self._pack_before_subject)  # for each type of event
 
     def of(self, row: OutboxRow) -> bytes:
         """Return the properties of an event: all but the digits of its sequence come from a cache."""
         return self._head(row.type, row.subject) + b"%020d" % row.sequence
 
     def _pack_head(self, type: str, subject: str) -> bytes:
-        packed = self._constant + user_property("type", type if type.startswith(_PREFIX) else f"{_PREFIX}{type}.v1")
+        packed = self._before_subject(type)
         if 0 < len(subject) <= _LONGEST_SUBJECT:
             packed += user_property("subject", subject)
         return with_length(packed + _BEFORE_DIGITS, SEQUENCE_DIGITS)
+
+    def _pack_before_subject(self, type: str) -> bytes:
+        return self._constant + user_property("type", type if type.startswith(_PREFIX) else f"{_PREFIX}{type}.v1")
 
 
 JSON = with_length(content_type("application/json"))

@@ -44,7 +44,13 @@ def correlation_data(value: bytes) -> bytes:
 
 def user_property(name: str, value: str) -> bytes:
     """Return one packed User Property (MQTT 5 clause 3.3.2.3.7)."""
-    return bytes((_USER_PROPERTY,)) + _text(name) + _text(value)
+    return _named(name) + _text(value)
+
+
+@lru_cache(maxsize=64)
+def _named(name: str) -> bytes:
+    """Return the beginning of a User Property: its name, one of a few."""
+    return bytes((_USER_PROPERTY,)) + _text(name)
 
 
 def with_length(packed: bytes, more: int = 0) -> bytes:

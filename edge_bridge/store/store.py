@@ -102,6 +102,19 @@ class Store:
         """Return the kind's rows where they lie, to be read when they are asked for."""
         return Archive(kind, self._codec, self._reader, self._reading, self._faults)
 
+    @contextmanager
+    def one_look(self) -> Iterator[None]:
+        """Answer all that is read inside as of the first question. Who asks for hundreds of rows, one by one, would else have
+        SQLite find out each time what was committed meanwhile. Raises StoreError."""
+        with self._reading, self._faults():
+            self._reader.execute("BEGIN")
+        try:
+            yield
+        finally:
+            with self._reading, self._faults():
+                if self._reader.in_transaction:  # SQLite ends it by itself after some I/O errors
+                    self._reader.execute("COMMIT")
+
     def rows(self, after: int, limit: int) -> Sequence[OutboxRow]:
         """Return the events with a sequence above `after`, in order, parked ones too. Raises StoreError."""
         with self._reading, self._faults():

@@ -17,10 +17,10 @@ from typing import ClassVar
 from adapters.plm_folder.adapter import PlmFolderAdapter
 from adapters.plm_folder.answers import Drafts
 from adapters.plm_folder.frames import COUNT
-from adapters.plm_folder.groups import Outcome
+from adapters.plm_folder.groups import Outcome, Question
 from adapters.plm_folder.options import PlmFolderOptions
 from adapters.plm_folder.reading import read_file
-from adapters.plm_folder.sandbox import Limits, Question, Sandbox
+from adapters.plm_folder.sandbox import Limits, Sandbox
 from edge_bridge.domain.ecn import EcnDraft
 
 ADAPTER = "hostile_folder"

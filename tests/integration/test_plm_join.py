@@ -28,6 +28,10 @@ class Remembered:
     marks: Mapping[str, str]
     place: str = ""
 
+    @property
+    def has_files(self) -> bool:
+        return bool(self.marks)
+
     def mark(self, file: str) -> str | None:
         return self.marks.get(file)
 

@@ -18,8 +18,8 @@ from time import perf_counter
 
 import pytest
 
-from adapters.plm_folder.groups import Outcome
-from adapters.plm_folder.sandbox import READER, Limits, Question, Sandbox
+from adapters.plm_folder.groups import Outcome, Question
+from adapters.plm_folder.sandbox import READER, Limits, Sandbox
 from adapters.plm_folder.unreadable import Unreadable
 from edge_bridge.errors import AdapterError
 from tests.integration.hostile_reader import HostileFolderAdapter, asked, parsed

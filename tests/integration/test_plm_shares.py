@@ -34,6 +34,11 @@ class Memory:
     marks: dict[str, str] = field(default_factory=dict)
     place: str = ""
 
+    @property
+    def has_files(self) -> bool:
+        """Whether there is any mark."""
+        return bool(self.marks)
+
     def mark(self, file: str) -> str | None:
         """Return the mark of a file."""
         return self.marks.get(file)

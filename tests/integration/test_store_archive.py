@@ -54,3 +54,33 @@ def test_a_damaged_page_is_said_in_plain_words(tmp_path: Path) -> None:
             list(map(archive.get, keys))
         with pytest.raises(StoreCorrupt, match="is damaged"):
             list(archive.rows())
+
+
+def test_one_look_is_at_one_moment(tmp_path: Path) -> None:
+    """What is committed meanwhile is seen by the next look; a second look, or none, is as good as the first."""
+    key, row = memory(0)
+    with Store.open(tmp_path / "store.db", KINDS, site="s", gateway="g") as store:
+        archive = store.archive("file")
+        with store.one_look():
+            assert archive.get(key) is None
+            store.commit({"file": {key: row}})
+            assert archive.get(key) is None
+        assert archive.get(key) == row
+        with store.one_look():
+            assert archive.get(key) == row
+
+
+def test_a_look_that_fails_says_why(tmp_path: Path) -> None:
+    """What happened inside is what is told, and the next look is not hindered by it."""
+    with Store.open(tmp_path / "store.db", KINDS, site="s", gateway="g") as store:
+        archive = store.archive("file")
+
+        def look(key: str) -> None:
+            with store.one_look():
+                assert archive.get("plm|0") is None
+                raise LookupError(key)
+
+        with pytest.raises(LookupError, match="plm"):
+            look("plm|0")
+        with store.one_look():
+            assert archive.get("plm|0") is None

@@ -100,6 +100,36 @@ def test_the_progress_of_a_first_scan() -> None:
     assert scan.progress is None
 
 
+def test_the_order_of_a_first_scan() -> None:
+    """Oldest first; what was handed out and not read comes again before all others, what was read does not."""
+    scan = FirstScan(["a", "b", "c", "d"], 0)
+    assert (scan.reading, scan.waits("a"), scan.next(3)) == (True, True, ["a", "b", "c"])
+    assert not scan.waits("a")
+    scan.try_now("a")
+    assert [scan.put_back(name) for name in ("c", "b", "a", "other")] == [True, True, False, False]
+    assert scan.next(9) == ["b", "c", "d"]
+    assert not scan.reading
+    assert all(map(scan.is_open, "abcd"))
+    assert scan.progress == Progress(0, 4)
+
+
+def test_what_comes_later_waits_for_what_lay_there() -> None:
+    """As long as one of those files was never read, be it one that may still be written."""
+    scan = FirstScan(["a"], 0, fresh=["b"])
+    assert scan.holds_back("new")
+    assert scan.next(9) == ["a"]
+    scan.try_now("a")
+    assert [scan.holds_back(name) for name in ("new", "a", "b")] == [True, True, False]
+    scan.try_now("b")
+    assert not scan.holds_back("new")
+    scan.decide("a", delivered=True)
+    assert not scan.ends(1)
+    scan.decide("b", delivered=True)
+    scan.decide("b", delivered=True)
+    assert scan.ends(1)
+    assert scan.delivered == 2
+
+
 def test_a_young_file_gets_no_mark() -> None:
     """A second change within the grain of the file system's clock might leave size and times as they are."""
     old, young = Signature(1, 1, 5_000_000_000), Signature(1, 1, 9_000_000_000)
@@ -133,11 +163,13 @@ def test_what_the_core_gives_back() -> None:
     plant = Plant("site", "gw", {}, {"plm": Source("plm")})
     ledger = Ledger(State(), plant, AT, lambda: "id")
     memory = Recollection("plm", lambda: ledger)
+    assert not memory.has_files
     good = EcnDraft("EC-1", None, "new word")
     ledger.apply(EcnNotice("plm", AT, "word.csv", "a" * 64, (good,), "m1"))
     ledger.apply(EcnNotice("plm", AT, "good.csv", "b" * 64, (), "m2"))
     ledger.apply(FileRejected("plm", AT, "bad.csv", "c" * 64, "broken"))
     ledger.apply(ScanDone("plm", AT, 2, "cifs on /mnt/plm"))
+    assert (memory.has_files, Recollection("erp", lambda: ledger).has_files) == (True, False)
     assert [memory.mark(f"{name}.csv") for name in ("word", "good", "bad", "other")] == [None, "m2", None, None]
     ledger.apply(EcnNotice("plm", AT, "good.csv", "b" * 64, (), "m3"))  # touched: the same bytes, another mark
     assert memory.mark("good.csv") == "m3"

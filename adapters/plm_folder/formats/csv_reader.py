@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import dropwhile
 
 from adapters.plm_folder.columns import Wanted, familiar, find, require
@@ -28,10 +29,7 @@ def read_csv(text: str, wanted: Wanted, *, settled: bool, header_row: int | None
         raise Unreadable("unterminated", "last line")
     lines = _from_header(text, _delimiter(text, wanted, header_row), header_row)
     place, headers = next(lines, (header_row or 1, []))
-    found = find(headers, wanted)
-    require(found, headers, f"line {place}", wanted)
-    where = {column: headers.index(header) for column, header in found.items()}
-    layout = Positions(found, {column: f"column {at + 1}" for column, at in where.items()})
+    where, layout = _columns(tuple(headers), place, wanted)
     records: list[Record] = []
     last = (place, headers)
     for place, fields in lines:
@@ -44,6 +42,15 @@ def read_csv(text: str, wanted: Wanted, *, settled: bool, header_row: int | None
     if not terminated and 0 < len(last[1]) < len(headers):
         raise Unreadable("cut_off", f"line {last[0]}", count=len(last[1]), expected=len(headers))
     return records
+
+
+@lru_cache(maxsize=4)  # a site's files have the same header, and there may be a hundred thousand
+def _columns(headers: tuple[str, ...], place: int, wanted: Wanted) -> tuple[Mapping[str, int], Positions]:
+    """Return where each column stands. Raises Unreadable when one that is needed does not, or stands there twice."""
+    found = find(headers, wanted)
+    require(found, headers, f"line {place}", wanted)
+    where = {column: headers.index(header) for column, header in found.items()}
+    return where, Positions(found, {column: f"column {at + 1}" for column, at in where.items()})
 
 
 def _row(place: int, fields: list[str], headers: Sequence[str], where: Mapping[str, int], layout: Positions) -> Row:
