@@ -37,9 +37,10 @@ def _machine() -> str:
             (line.split(":", 1)[1].strip() for line in info if line.startswith("model name")), platform.machine()
         )
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
+    python = f"Python {platform.python_version()} ({os.path.realpath(sys.executable)})"  # how it was built is a fifth
     return (
         f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC · {model}, {os.cpu_count()} cores, load {load} · "
-        f"Python {platform.python_version()} · SQLite {apsw.sqlite_lib_version()} · Linux {platform.release()}"
+        f"{python} · SQLite {apsw.sqlite_lib_version()} · Linux {platform.release()}"
     )
 
 
