@@ -169,31 +169,26 @@ class Codec:
 
         for _, group in groupby(rows, common):
             together = list(group)
-            frame = self._frame(written, together) if len(together) >= LEAST else None
-            if frame is None:
+            packed = _packed(written, together) if len(together) >= LEAST else None
+            if packed is None:
                 for key, row in together:
                     yield key, self.encode(kind, key, row), *beside(row), None
                 continue
+            frame, owns = packed
             number = keep(frame)
-            for key, row in together:
-                try:
-                    own = written.own(row)
-                    if not own.isascii():
-                        own.encode()
-                except Exception:  # noqa: BLE001 - as in `encode`
-                    yield key, self.encode(kind, key, row), *beside(row), None
-                else:
-                    yield key, own, *beside(row), number
+            yield from [(key, own, *beside(row), number) for (key, row), own in zip(together, owns, strict=True)]
 
-    @staticmethod
-    def _frame(written: Alike, rows: Sequence[tuple[str, Any]]) -> str | None:
-        """Return the frame of these rows, None when a value is not of its declared type."""
-        try:
-            frame = written.frame(rows[0][1])
-            frame.encode()
-        except Exception:  # noqa: BLE001 - as in `encode`
-            return None
-        return frame
+
+def _packed(written: Alike, rows: Sequence[tuple[str, Any]]) -> tuple[str, list[str]] | None:
+    """Return the frame of these rows and what each has of its own, None when a value is not of its declared type."""
+    try:
+        frame, owns = written.frame(rows[0][1]), [written.own(row) for _, row in rows]
+        all_of_it = "".join((frame, *owns))
+        if not all_of_it.isascii():
+            all_of_it.encode()  # a half surrogate has no UTF-8
+    except Exception:  # noqa: BLE001 - each is written alone then, which says which one it is
+        return None
+    return frame, owns
 
 
 def check_kind(kind: str) -> None:
