@@ -63,13 +63,11 @@ class Books:
         time: Milliseconds | None = None,
         correlation: str | None = None,
         causation: str | None = None,
-        identity: str | None = None,
     ) -> str:
-        """Write one fact; return its id, which is `identity` where one was taken before."""
-        at = self.now.utc if time is None else time
-        made = Event(identity or self.new_id(), event, origin, subject, at, data, correlation, causation)
-        self.events.append(made)
-        return made.id
+        """Write one fact; return its id."""
+        at, identity = self.now.utc if time is None else time, self.new_id()
+        self.events.append(Event(identity, event, origin, subject, at, data, correlation, causation))
+        return identity
 
     def take_events(self) -> list[Event]:
         """Return and reset what was written."""

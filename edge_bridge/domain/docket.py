@@ -12,7 +12,7 @@ from edge_bridge.domain.books import Books
 from edge_bridge.domain.card import Kind
 from edge_bridge.domain.deadline import Deadline
 from edge_bridge.domain.ecn import Ecn
-from edge_bridge.domain.event import EventType
+from edge_bridge.domain.event import Event, EventType
 from edge_bridge.domain.evidence import Assessment, Blind, machine_side
 from edge_bridge.domain.instant import Milliseconds, Stamp, to_text
 from edge_bridge.domain.obligation import Obligation, Trigger, Verdict, step
@@ -74,15 +74,8 @@ class Docket:
             else ecn.stages | {STAGE: ready},
             last_event=told,
         )
-        books.emit(
-            EventType.OBLIGATION_OPENED,
-            origin=on,
-            subject=on,
-            data=ObligationTold(opened),
-            correlation=identity,
-            causation=cause,
-            identity=told,
-        )
+        fact = ObligationTold(opened)
+        books.events.append(Event(told, EventType.OBLIGATION_OPENED, on, on, now.utc, fact, identity, cause))
         books.put_obligation(opened)
         books.agenda.add(opened.due.boottime, Duty.OBLIGATION, identity)
         if kept is not None and kept.reachable is False:
