@@ -12,7 +12,7 @@ from edge_bridge.contract import Topics
 from edge_bridge.domain.books import Books
 from edge_bridge.domain.event import EventType
 from edge_bridge.domain.instant import SECOND, Milliseconds
-from edge_bridge.domain.state import Requirement
+from edge_bridge.domain.requirement import Requirement
 from edge_bridge.domain.told import card_data, state_data
 from edge_bridge.pipeline import Pipeline
 from edge_bridge.ports import Clock

@@ -10,8 +10,8 @@ from edge_bridge.domain.card import Kind
 from edge_bridge.domain.claims import Claims
 from edge_bridge.domain.docket import Docket
 from edge_bridge.domain.ecn import Ecn
+from edge_bridge.domain.requirement import Requirement
 from edge_bridge.domain.routing import Demand, machine_of, register_key
-from edge_bridge.domain.state import Requirement
 from edge_bridge.domain.version import VersionRule
 
 SURVIVES_SUPERSEDING = (Kind.OVERDUE, Kind.OUTDATED_PROGRAM_RUNNING, Kind.REVERTED, Kind.CANNOT_VERIFY)

@@ -16,8 +16,8 @@ from edge_bridge.domain.obligation import Obligation, Verdict
 from edge_bridge.domain.plant import Machine, Plant
 from edge_bridge.domain.reading import Reading
 from edge_bridge.domain.register import Register
+from edge_bridge.domain.requirement import Requirement
 from edge_bridge.domain.routing import register_key
-from edge_bridge.domain.state import Requirement
 from edge_bridge.domain.version import Comparison
 from edge_bridge.domain.warner import Warner
 
