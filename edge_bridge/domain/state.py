@@ -10,9 +10,10 @@ from edge_bridge.domain.at_rest import Archive, AtRest
 from edge_bridge.domain.card import Card
 from edge_bridge.domain.ecn import Ecn
 from edge_bridge.domain.instant import Milliseconds, Stamp
-from edge_bridge.domain.kept import Kept
+from edge_bridge.domain.kept import Kept, Unfolded
 from edge_bridge.domain.making import quickly_made
 from edge_bridge.domain.obligation import Obligation
+from edge_bridge.domain.opening import Opened
 from edge_bridge.domain.reading import Evidence, Reading
 from edge_bridge.domain.requirement import Requirement
 
@@ -134,6 +135,7 @@ KINDS: Mapping[str, type[Any]] = {
     "known": Known,
     "command": CommandAnswer,
 }
+OPENED = ("requirement", "obligation")  # kinds of which one ECN opens 100 000
 AT_REST = ("ecn", "file")  # kinds of which there are more every day, for ever
 MOST_ITEMS = 5000  # of ECNs that are held because they were asked for lately: some 5 MB
 
@@ -144,8 +146,8 @@ class State:
     known of files are read when they are asked for, where there is an archive of them."""
 
     ecn: AtRest[Ecn] = field(default_factory=AtRest)
-    requirement: Kept[Requirement] = field(default_factory=Kept)
-    obligation: Kept[Obligation] = field(default_factory=Kept)
+    requirement: Unfolded[Requirement] = field(default_factory=lambda: Unfolded(None, Opened.as_requirement))
+    obligation: Unfolded[Obligation] = field(default_factory=lambda: Unfolded(None, Opened.as_obligation))
     card: Kept[Card] = field(default_factory=Kept)
     machine: Kept[MachineState] = field(default_factory=Kept)
     source: Kept[SourceState] = field(default_factory=Kept)
@@ -163,7 +165,9 @@ class State:
                 rows.get("ecn"), resting.get("ecn"), room=MOST_ITEMS, weigh=lambda ecn: 1 + len(ecn.draft.items)
             ),
             file=AtRest(rows.get("file"), resting.get("file")),
-            **{kind: Kept(rows.get(kind, {})) for kind in KINDS if kind not in AT_REST},
+            requirement=Unfolded(rows.get("requirement"), Opened.as_requirement),
+            obligation=Unfolded(rows.get("obligation"), Opened.as_obligation),
+            **{kind: Kept(rows.get(kind, {})) for kind in KINDS if kind not in (*AT_REST, *OPENED)},
         )
 
     def take_changes(self) -> dict[str, dict[str, Any]]:
