@@ -12,7 +12,9 @@ from edge_bridge.contract import Topics
 from edge_bridge.domain.books import Books
 from edge_bridge.domain.event import EventType
 from edge_bridge.domain.instant import SECOND, Milliseconds
-from edge_bridge.domain.state import Requirement
+from edge_bridge.domain.opening import Opened
+from edge_bridge.domain.requirement import Requirement
+from edge_bridge.domain.routing import machine_of
 from edge_bridge.domain.told import card_data, state_data
 from edge_bridge.pipeline import Pipeline
 from edge_bridge.ports import Clock
@@ -36,7 +38,7 @@ class Projection:
         self._pipeline = pipeline
         self._store = store
         self._topics = topics
-        self._required: defaultdict[str, dict[str, Requirement]] = defaultdict(dict)
+        self._required: defaultdict[str, dict[str, Requirement | Opened]] = defaultdict(dict)  # as committed
         self._note(self._books.state.requirement)
         self._gone = self._emptied_before()
 
@@ -74,18 +76,19 @@ class Projection:
         topics = [self._topics.card(event.subject) for event in closed]
         return dict.fromkeys([*topics, *(self._topics.state(name) for name in sorted(adapters))])
 
-    def _note(self, requirements: Mapping[str, Requirement | None]) -> None:
+    def _note(self, requirements: Mapping[str, Requirement | Opened | None]) -> None:
         for key, requirement in requirements.items():
-            machine = key.split("|", 1)[0]
+            required = self._required[machine_of(key)]
             if requirement is None:
-                self._required[machine].pop(key, None)
+                required.pop(key, None)
             else:
-                self._required[machine][key] = requirement
+                required[key] = requirement
 
     def _machine(self, machine: str) -> bytes | None:
         if machine not in self._books.plant.machines:
             return None
-        required = list(self._required[machine].values())
+        rows = self._required[machine].values()
+        required = [row.as_requirement() if isinstance(row, Opened) else row for row in rows]
         return _json(state_data(self._books, machine, required, self._store.last_sequence))
 
     def _card(self, card_id: str) -> bytes | None:

@@ -19,9 +19,10 @@ from edge_bridge.domain.evidence import Assessment
 from edge_bridge.domain.ledger import Ledger
 from edge_bridge.domain.portions import finished
 from edge_bridge.domain.reading import Reading
+from edge_bridge.domain.requirement import Requirement
 from edge_bridge.domain.routing import Demand, Unrouted, machine_of, route
 from edge_bridge.domain.signal import EcnNotice
-from edge_bridge.domain.state import KINDS, Requirement, State
+from edge_bridge.domain.state import KINDS, State
 from edge_bridge.errors import AdapterError, EdgeBridgeError
 from edge_bridge.ports import TracedEcn, Traces
 from edge_bridge.store import Snapshot

@@ -20,8 +20,9 @@ from edge_bridge.domain.ledger import Ledger
 from edge_bridge.domain.obligation import Obligation, Verdict
 from edge_bridge.domain.plant import Machine
 from edge_bridge.domain.reading import Reading
+from edge_bridge.domain.requirement import Requirement
 from edge_bridge.domain.routing import Demand, register_key
-from edge_bridge.domain.state import MachineState, Requirement, State
+from edge_bridge.domain.state import MachineState, State
 from edge_bridge.domain.version import Comparison
 from edge_bridge.errors import ControlError
 from edge_bridge.store import Snapshot

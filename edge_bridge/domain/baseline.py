@@ -5,7 +5,7 @@ from __future__ import annotations
 from edge_bridge.domain.board import Board
 from edge_bridge.domain.books import Books
 from edge_bridge.domain.card import Kind
-from edge_bridge.domain.state import Requirement
+from edge_bridge.domain.requirement import Requirement
 
 MOST_LISTED = 20
 

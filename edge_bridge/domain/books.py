@@ -11,6 +11,7 @@ from edge_bridge.domain.card import Card
 from edge_bridge.domain.event import Event, EventType, Told
 from edge_bridge.domain.instant import Milliseconds, Stamp
 from edge_bridge.domain.obligation import Obligation
+from edge_bridge.domain.opening import Opened
 from edge_bridge.domain.plant import Machine, Plant
 from edge_bridge.domain.reading import Reading
 from edge_bridge.domain.routing import register_key
@@ -78,6 +79,12 @@ class Books:
         """Return a configured machine, or None."""
         return self.plant.machines.get(machine) if machine else None
 
+    def open_obligation(self, opened: Opened) -> None:
+        """Keep an obligation of which nothing happened yet."""
+        self.state.obligation.put_opened(opened.id, opened)
+        self._index(opened)
+        self.touched.add(opened.machine)
+
     def put_obligation(self, obligation: Obligation) -> None:
         """Keep an obligation; a closed one becomes history."""
         self.state.obligation[obligation.id] = obligation
@@ -118,7 +125,7 @@ class Books:
         """Note a duty for an instant of this boot."""
         self.agenda.add(boottime, duty, key)
 
-    def _index(self, obligation: Obligation) -> None:
+    def _index(self, obligation: Obligation | Opened) -> None:
         machine, key = obligation.machine, register_key(obligation.machine, obligation.demand.key)
         others = self.open_on.get(key)
         if others is None:

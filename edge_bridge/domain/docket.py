@@ -16,6 +16,7 @@ from edge_bridge.domain.event import Event, EventType
 from edge_bridge.domain.evidence import Assessment, Blind, machine_side
 from edge_bridge.domain.instant import Milliseconds, Stamp, to_text
 from edge_bridge.domain.obligation import Obligation, Trigger, Verdict, step
+from edge_bridge.domain.opening import Opened, Opening
 from edge_bridge.domain.reading import Reading
 from edge_bridge.domain.routing import Demand, register_key
 from edge_bridge.domain.series import Series
@@ -34,60 +35,62 @@ class Docket:
         self._board = board
         self._availability = availability
         self._ids = Series(books.new_id)
-        self._due: tuple[Deadline, Stamp] | None = (
-            None  # the newest deadline, with the instant at which it was laid down
-        )
+        self._newest: tuple[Ecn, tuple[object, ...], Opening] | None = None  # with what it was made of
 
-    def open(
-        self, on: str, demand: Demand, ecn: Ecn, unmet_since: Milliseconds | None, cause: str | None
-    ) -> Obligation:
+    def open(self, on: str, demand: Demand, ecn: Ecn, unmet_since: Milliseconds | None, cause: str | None) -> Opened:
         """Open an obligation: due = max(release, arrival) + limit, fixed from now on. One ECN may open 100 000.
 
-        on: the machine.
+        on: the machine. unmet_since: since when the program has been wrong, if it was required before.
         """
-        books, release, arrived = self._books, ecn.release, ecn.arrived
-        now = books.now
-        t0 = arrived.utc if release is None else max(release, arrived.utc)
-        unmet = unmet_since if unmet_since is not None else (release if release is not None else t0)
+        books, now = self._books, self._books.now
         machine, kept = books.plant.machines.get(on), books.state.machine.get(on)
-        exposed = _ran_old(kept, demand, unmet, now.utc) if kept is not None and kept.runs else 0
+        if unmet_since is None:
+            unmet_since = ecn.arrived.utc if ecn.release is None else ecn.release
+        exposed = _ran_old(kept, demand, unmet_since, now.utc) if kept is not None and kept.runs else 0
+        opening = self._opening(ecn, demand.limit, unmet_since, exposed, self._availability.since(on, demand))
         identity, told = self._ids.two(now)
-        opened = Obligation(
-            identity,
-            on,
-            demand,
-            ecn.source,
-            ecn.file,
-            ecn.sha256,
-            machine.area if machine else "",
-            arrived,
-            t0,
-            self._deadline(t0 + demand.limit, arrived),
-            unmet,
-            release,
-            ecn.time_quality,
-            ecn.late_arrival,
-            exposure=exposed,
-            counted=now.utc if exposed else None,
-            stages=ecn.stages
-            if (ready := self._availability.since(on, demand)) is None
-            else ecn.stages | {STAGE: ready},
-            last_event=told,
-        )
+        opened = Opened(opening, identity, on, demand, machine.area if machine else "", told)
         fact = ObligationTold(opened)
         books.events.append(Event(told, EventType.OBLIGATION_OPENED, on, on, now.utc, fact, identity, cause))
-        books.put_obligation(opened)
-        books.agenda.add(opened.due.boottime, Duty.OBLIGATION, identity)
+        books.open_obligation(opened)
+        books.agenda.add(opening.due.boottime, Duty.OBLIGATION, identity)
         if kept is not None and kept.reachable is False:
             books.schedule(now.boottime, Duty.UNREACHABLE, on)  # now it matters
         return opened
 
-    def _deadline(self, utc: Milliseconds, arrived: Stamp) -> Deadline:
-        """Return when an obligation falls due: one object for all of an ECN's, as far as they have the same limit."""
-        now = self._books.now
-        if self._due is None or self._due[1] is not now or self._due[0].utc != utc:
-            self._due = Deadline(utc, arrived).anchored(now), now
-        return self._due[0]
+    def _opening(
+        self,
+        ecn: Ecn,
+        limit: Milliseconds,
+        unmet_since: Milliseconds,
+        exposed: Milliseconds,
+        ready: Milliseconds | None,
+    ) -> Opening:
+        """Return what an obligation has in common with those that are opened with it: one object, as far as they are alike."""
+        now, newest = self._books.now, self._newest
+        made_of = now, limit, unmet_since, exposed, ready
+        if newest is not None and newest[0] is ecn and newest[1] == made_of:
+            return newest[2]
+        release, arrived = ecn.release, ecn.arrived
+        t0 = arrived.utc if release is None else max(release, arrived.utc)
+        opening = Opening(
+            source=ecn.source,
+            file=ecn.file,
+            sha256=ecn.sha256,
+            arrived=arrived,
+            t0=t0,
+            due=Deadline(t0 + limit, arrived).anchored(now),
+            unmet_since=unmet_since,
+            release=release,
+            time_quality=ecn.time_quality,
+            late_arrival=ecn.late_arrival,
+            exposure=exposed,
+            counted=now.utc if exposed else None,
+            stages=ecn.stages if ready is None else ecn.stages | {STAGE: ready},
+            since=now,
+        )
+        self._newest = ecn, made_of, opening
+        return opening
 
     def match(self, obligation: Obligation, assessment: Assessment, reading: Reading) -> None:
         """Say that fresh evidence shows the required program.

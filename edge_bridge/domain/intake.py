@@ -240,9 +240,10 @@ class Intake:
         for count, key in enumerate(keys, 1):
             if count % KEYS_AT_ONCE == 0:
                 yield
-            machines[machine_of(key)] = None
+            machine = machine_of(key)
+            machines[machine] = None
             if self._register.refresh(key, applied, baseline, reason, cause):
-                self._watch.look_at_changed(key)
+                self._watch.look_at_changed(key, machine)
         for machine in machines:
             self._watch.look(machine)
 

@@ -22,6 +22,7 @@ from edge_bridge.domain.plant import Plant
 from edge_bridge.domain.portions import finished
 from edge_bridge.domain.reading import Reading
 from edge_bridge.domain.register import Register
+from edge_bridge.domain.requirement import Waiver
 from edge_bridge.domain.rerouting import Rerouting
 from edge_bridge.domain.routing import register_key
 from edge_bridge.domain.signal import (
@@ -39,7 +40,7 @@ from edge_bridge.domain.signal import (
     Tick,
     Waive,
 )
-from edge_bridge.domain.state import MachineState, SourceState, State, Waiver
+from edge_bridge.domain.state import MachineState, SourceState, State
 from edge_bridge.domain.timekeeper import Timekeeper
 from edge_bridge.domain.warner import Warner
 from edge_bridge.domain.watch import Watch

@@ -10,8 +10,8 @@ from edge_bridge.domain.card import Kind
 from edge_bridge.domain.claims import Claims
 from edge_bridge.domain.docket import Docket
 from edge_bridge.domain.ecn import Ecn
+from edge_bridge.domain.requirement import Requirement
 from edge_bridge.domain.routing import Demand, machine_of, register_key
-from edge_bridge.domain.state import Requirement
 from edge_bridge.domain.version import VersionRule
 
 SURVIVES_SUPERSEDING = (Kind.OVERDUE, Kind.OUTDATED_PROGRAM_RUNNING, Kind.REVERTED, Kind.CANNOT_VERIFY)
@@ -66,15 +66,10 @@ class Register:
         if row is not None and row.mismatch and row.baseline is not None:
             self._books.baselines.add(row.baseline)
         opened = self._docket.open(machine, demand, ecn, unmet_since, cause) if by_itself and baseline is None else None
-        state.requirement[key] = Requirement(
-            machine,
-            demand,
-            since=self._books.now,
-            baseline=baseline,
-            verdict=str(opened.verdict) if opened else None,
-            due=opened.due.utc if opened else None,
-            obligation=opened.id if opened else None,
-        )
+        if opened is not None:
+            state.requirement.put_opened(key, opened)
+        else:
+            state.requirement[key] = Requirement(machine, demand, since=self._books.now, baseline=baseline)
         self._books.touched.add(machine)
         return True
 

@@ -10,59 +10,12 @@ from edge_bridge.domain.at_rest import Archive, AtRest
 from edge_bridge.domain.card import Card
 from edge_bridge.domain.ecn import Ecn
 from edge_bridge.domain.instant import Milliseconds, Stamp
-from edge_bridge.domain.kept import Kept
+from edge_bridge.domain.kept import Kept, Unfolded
 from edge_bridge.domain.making import quickly_made
 from edge_bridge.domain.obligation import Obligation
+from edge_bridge.domain.opening import Opened
 from edge_bridge.domain.reading import Evidence, Reading
-from edge_bridge.domain.routing import Demand, register_key
-
-
-@dataclass(frozen=True, slots=True)
-class Waiver:
-    """Who allowed the old program, why, and until when (UTC ms; None: until the next requirement)."""
-
-    by: str
-    reason: str
-    until: Milliseconds | None = None
-
-    def holds(self, now: Stamp) -> bool:
-        """Tell whether it still holds."""
-        return self.until is None or now.utc < self.until
-
-
-@quickly_made
-@dataclass(frozen=True, slots=True)
-class Requirement:
-    """The register's row for one program on one machine: the version in force, since when, by which ECN.
-
-    baseline: the origin whose baseline it came with, or None; mismatch: the first evidence under that baseline did not
-    match, and it is on the baseline's card. matched: UTC ms of the last confirmed match under this requirement.
-    outdated_since: since when a version that does not match is being run. seen: the version last evidenced. verdict, due,
-    obligation: of the newest obligation on it, closed or not.
-    """
-
-    machine: str
-    demand: Demand
-    since: Stamp
-    baseline: str | None = None
-    mismatch: bool = False
-    matched: Milliseconds | None = None
-    outdated_since: Milliseconds | None = None
-    seen: str | None = None
-    verdict: str | None = None
-    due: Milliseconds | None = None
-    obligation: str | None = None
-    waiver: Waiver | None = None
-
-    @property
-    def key(self) -> str:
-        """Where it is kept."""
-        return register_key(self.machine, self.demand.key)
-
-    @property
-    def ecn(self) -> str:
-        """The number of the ECN in force."""
-        return self.demand.ecn
+from edge_bridge.domain.requirement import Requirement
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +135,7 @@ KINDS: Mapping[str, type[Any]] = {
     "known": Known,
     "command": CommandAnswer,
 }
+OPENED = ("requirement", "obligation")  # kinds of which one ECN opens 100 000
 AT_REST = ("ecn", "file")  # kinds of which there are more every day, for ever
 MOST_ITEMS = 5000  # of ECNs that are held because they were asked for lately: some 5 MB
 
@@ -192,8 +146,8 @@ class State:
     known of files are read when they are asked for, where there is an archive of them."""
 
     ecn: AtRest[Ecn] = field(default_factory=AtRest)
-    requirement: Kept[Requirement] = field(default_factory=Kept)
-    obligation: Kept[Obligation] = field(default_factory=Kept)
+    requirement: Unfolded[Requirement] = field(default_factory=lambda: Unfolded(None, Opened.as_requirement))
+    obligation: Unfolded[Obligation] = field(default_factory=lambda: Unfolded(None, Opened.as_obligation))
     card: Kept[Card] = field(default_factory=Kept)
     machine: Kept[MachineState] = field(default_factory=Kept)
     source: Kept[SourceState] = field(default_factory=Kept)
@@ -211,7 +165,9 @@ class State:
                 rows.get("ecn"), resting.get("ecn"), room=MOST_ITEMS, weigh=lambda ecn: 1 + len(ecn.draft.items)
             ),
             file=AtRest(rows.get("file"), resting.get("file")),
-            **{kind: Kept(rows.get(kind, {})) for kind in KINDS if kind not in AT_REST},
+            requirement=Unfolded(rows.get("requirement"), Opened.as_requirement),
+            obligation=Unfolded(rows.get("obligation"), Opened.as_obligation),
+            **{kind: Kept(rows.get(kind, {})) for kind in KINDS if kind not in (*AT_REST, *OPENED)},
         )
 
     def take_changes(self) -> dict[str, dict[str, Any]]:

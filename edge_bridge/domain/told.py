@@ -12,8 +12,9 @@ from edge_bridge.domain.card import Card
 from edge_bridge.domain.ecn import Ecn, Item
 from edge_bridge.domain.instant import Milliseconds, to_text, to_text_or_none
 from edge_bridge.domain.reading import Reading
+from edge_bridge.domain.requirement import Requirement
 from edge_bridge.domain.routing import Demands, machine_of
-from edge_bridge.domain.state import MachineState, Requirement
+from edge_bridge.domain.state import MachineState
 
 EFFECTIVITY = ("serial_from", "serial_to", "lot")
 MOST_ECNS = 50  # a card lists the newest; the rest is a number

@@ -11,6 +11,7 @@ from edge_bridge.domain.event import Alike
 from edge_bridge.domain.frame import SEPARATOR, mark, remembering
 from edge_bridge.domain.instant import Milliseconds, to_text
 from edge_bridge.domain.obligation import Obligation
+from edge_bridge.domain.opening import Opened
 
 _TRUTH = {True: "true", False: "false", None: "null"}
 
@@ -23,13 +24,15 @@ class ObligationTold(Alike):
 
     __slots__ = ("_obligation", "_revises")
 
-    def __init__(self, obligation: Obligation, revises: str | None = None) -> None:
+    def __init__(self, obligation: Obligation | Opened, revises: str | None = None) -> None:
         self._obligation = obligation
         self._revises = revises
 
     def common(self) -> object:
         """Return all that the frame is made of."""
         o = self._obligation
+        if isinstance(o, Opened):
+            return o.common
         return (
             *(o.observed, o.verdict, o.reason, o.ended, o.t0, o.due, o.decided, o.lateness, o.exposure),
             *(o.unmet_since, o.release, o.arrived, o.within_release_limit, o.late_arrival, o.time_quality),
@@ -40,7 +43,7 @@ class ObligationTold(Alike):
 
     def frame(self) -> str:
         """Return the data with marks."""
-        o = self._obligation
+        o = self._obligation.as_obligation() if isinstance(self._obligation, Opened) else self._obligation
         return (
             f'{{"obligation":{ID},"ecn":{quoted(o.demand.ecn)},"machine":{MACHINE},"area":{AREA},"part":{WANTED}'
             f"{_judged(o)}{_times(o)}"
@@ -59,7 +62,7 @@ class ObligationTold(Alike):
 ID, MACHINE, AREA, WANTED, ROW, EFFECTIVITY = (mark(Alike.FIRST + place) for place in range(6))
 
 
-def _item(o: Obligation) -> str:
+def _item(o: Obligation | Opened) -> str:
     """Return the pieces that are the item's."""
     demand = o.demand
     wanted = (

@@ -10,7 +10,7 @@ from edge_bridge.domain.evidence import Assessment, Blind
 from edge_bridge.domain.instant import to_text
 from edge_bridge.domain.obligation import Verdict
 from edge_bridge.domain.reading import Reading
-from edge_bridge.domain.state import Requirement
+from edge_bridge.domain.requirement import Requirement
 
 UNTIL_NO_LONGER_SEEN = (Kind.AHEAD_OF_RELEASE, Kind.EDITED_ON_MACHINE, Kind.CANNOT_VERIFY)
 

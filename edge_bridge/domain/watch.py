@@ -16,8 +16,8 @@ from edge_bridge.domain.obligation import Obligation, Verdict
 from edge_bridge.domain.plant import Machine, Plant
 from edge_bridge.domain.reading import Reading
 from edge_bridge.domain.register import Register
+from edge_bridge.domain.requirement import Requirement
 from edge_bridge.domain.routing import register_key
-from edge_bridge.domain.state import Requirement
 from edge_bridge.domain.version import Comparison
 from edge_bridge.domain.warner import Warner
 
@@ -67,19 +67,15 @@ class Watch:
         if sight is not None:
             self._look_at(key, sight[0], sight[1])
 
-    def look_at_changed(self, key: str) -> None:
+    def look_at_changed(self, key: str, machine: str) -> None:
         """Do the same for a row that an ECN has just changed. One ECN changes thousands that no machine shows now: where
         nothing was shown, seen or told of a program before, there is nothing to say of it."""
-        requirement = self._books.state.requirement.get(key)
-        if requirement is None:
-            return
-        sight = self._sight(requirement.machine)
+        sight = self._sight(machine)
         if sight is None:
             return
-        machine, reading, shown = sight
-        quiet = requirement.outdated_since is None and machine.id not in self._books.cards_at
-        if not shown or requirement.demand.key in shown or not quiet:
-            self._look_at(key, machine, reading)
+        shown = sight[2]
+        if not shown or key[len(machine) + 1 :] in shown or machine in self._books.cards_at:
+            self._look_at(key, sight[0], sight[1])
 
     def obligation_due(self, obligation: Obligation) -> None:
         """Judge an obligation whose time has come; one that is not due yet comes up again."""

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError
 
 from edge_bridge.domain.frame import LEAST
+from edge_bridge.domain.opening import Opened
 from edge_bridge.errors import StoreError
 from edge_bridge.store import earlier, shared
 from edge_bridge.store.encoding import Alike, Write, alike, writer
@@ -58,6 +59,7 @@ OWN: Final[Mapping[str, frozenset[str]]] = {
     "requirement": _DEMANDED | {"obligation"},
     "obligation": _DEMANDED | {"id", "area", "last_event"},
 }
+_MADE: Final = {"requirement": Opened.as_requirement, "obligation": Opened.as_obligation}
 HISTORY: Final = frozenset({"observation"})  # written, never loaded
 
 Changes = Mapping[str, Mapping[str, Any]]  # kind → key → row, or None to delete it
@@ -78,6 +80,7 @@ class Codec:
 
     def encode(self, kind: str, key: str, row: Any) -> str:
         """Return the row as JSON. Raises StoreError when a field is not of its declared type: it could not be read back."""
+        row = _whole(kind, row)
         try:
             doc = (self._writers.get(kind) or self._writer(kind))(row)
             if doc.isascii():
@@ -162,14 +165,17 @@ class Codec:
         written, beside = alike(self._types[kind], OWN[kind]), attrgetter(*BOUND[kind])
 
         def common(pair: tuple[str, Any]) -> object:
+            row = pair[1]
+            if isinstance(row, Opened):
+                return row.common
             try:
-                return written.common(pair[1])
+                return written.common(row)
             except AttributeError:  # no row of this kind: written alone, which says what is wrong
                 return pair
 
         for _, group in groupby(rows, common):
             together = list(group)
-            packed = _packed(written, together) if len(together) >= LEAST else None
+            packed = _packed(written, kind, together) if len(together) >= LEAST else None
             if packed is None:
                 for key, row in together:
                     yield key, self.encode(kind, key, row), *beside(row), None
@@ -179,10 +185,15 @@ class Codec:
             yield from [(key, own, *beside(row), number) for (key, row), own in zip(together, owns, strict=True)]
 
 
-def _packed(written: Alike, rows: Sequence[tuple[str, Any]]) -> tuple[str, list[str]] | None:
+def _whole(kind: str, row: Any) -> Any:
+    """Return the row that is meant by what may be what it is made of."""
+    return _MADE[kind](row) if isinstance(row, Opened) else row
+
+
+def _packed(written: Alike, kind: str, rows: Sequence[tuple[str, Any]]) -> tuple[str, list[str]] | None:
     """Return the frame of these rows and what each has of its own, None when a value is not of its declared type."""
     try:
-        frame, owns = written.frame(rows[0][1]), [written.own(row) for _, row in rows]
+        frame, owns = written.frame(_whole(kind, rows[0][1])), [written.own(row) for _, row in rows]
         all_of_it = "".join((frame, *owns))
         if not all_of_it.isascii():
             all_of_it.encode()  # a half surrogate has no UTF-8

@@ -8,8 +8,9 @@ from edge_bridge.domain.card import Card, Kind, Severity
 from edge_bridge.domain.deadline import Deadline
 from edge_bridge.domain.instant import MINUTE, Stamp
 from edge_bridge.domain.obligation import Obligation, Verdict
+from edge_bridge.domain.requirement import Requirement
 from edge_bridge.domain.routing import Demand
-from edge_bridge.domain.state import KINDS, FileMemory, Requirement
+from edge_bridge.domain.state import KINDS, FileMemory
 from edge_bridge.domain.version import VersionRule
 from edge_bridge.store import Snapshot, Store
 

@@ -14,6 +14,7 @@ from edge_bridge.domain.ledger import Ledger
 from edge_bridge.domain.obligation import Obligation
 from edge_bridge.domain.plant import Machine, Party, Plant, Source
 from edge_bridge.domain.reading import Evidence, Execution, Mode, Reading
+from edge_bridge.domain.requirement import Requirement
 from edge_bridge.domain.routing import register_key
 from edge_bridge.domain.signal import (
     Acknowledge,
@@ -26,7 +27,7 @@ from edge_bridge.domain.signal import (
     Tick,
     Waive,
 )
-from edge_bridge.domain.state import KINDS, Requirement, State
+from edge_bridge.domain.state import KINDS, State
 from edge_bridge.domain.version import Extractor
 from edge_bridge.store.rows import Codec
 from edge_bridge.testing import ManualClock

@@ -14,8 +14,8 @@ from edge_bridge.domain.event import Event
 from edge_bridge.domain.instant import Stamp
 from edge_bridge.domain.making import quickly_made
 from edge_bridge.domain.obligation import Obligation
+from edge_bridge.domain.requirement import Requirement
 from edge_bridge.domain.routing import Demand
-from edge_bridge.domain.state import Requirement
 
 
 @dataclass(frozen=True, slots=True)
