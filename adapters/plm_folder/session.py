@@ -54,10 +54,9 @@ class Session:
         self._polling = polling
         self._known = KnownFiles(memory)
         self._settling = Settling()
-        self._arrived: OrderedDict[str, bool] = (
-            OrderedDict()
-        )  # since then: name → whether this is the last try; in order
         self._first = FirstScan((), 0)
+        # beside those of the first scan, in order: name → whether this is the last try
+        self._arrived: OrderedDict[str, bool] = OrderedDict()
         self._ready: deque[PlmReport] = deque()
         self._wake = asyncio.Event()
         self._under_way = UnderWay(self._wake.set)

@@ -36,8 +36,8 @@ class Kept(dict[str, Row], Generic[Row]):
 
 
 class Unfolded(MutableMapping[str, Row]):
-    """The same of rows that may be put as they were opened. Each is made when it is asked for: most of what a large ECN brings
-    nobody asks for until it is due. What changed is given as it was put.
+    """The same of rows that may be put as they were opened. Each is made when it is asked for: for most of what a large ECN
+    brings nobody asks before it is due. What changed is given as it was put.
 
     unfold: makes a row.
     """
