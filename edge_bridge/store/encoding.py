@@ -18,9 +18,10 @@ from operator import attrgetter, itemgetter
 from types import NoneType, UnionType
 from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from edge_bridge.domain.frame import SEPARATOR, mark, remembering
+from edge_bridge.errors import StoreError
 
 Write = Callable[[Any], str]
 
@@ -58,6 +59,16 @@ def alike(row_type: type[Any], own: frozenset[str]) -> Alike:
     pieces = source.joined(row_type)
     made = (source.made(row_type, body) for body in (f"return ({', '.join(source.common)},)", frame, pieces))
     return Alike(*made)
+
+
+def unreadable(what: str, error: ValidationError) -> StoreError:
+    """Return the error for JSON in the database that does not fit its type. what: the row."""
+    problem = error.errors()[0]
+    where = ".".join(str(part) for part in problem["loc"])
+    return StoreError(
+        f"{what} in the database cannot be read: {where or 'document'}: {problem['msg']}",
+        "a defect of an upgrade: go back to the version before, and report it with this text",
+    )
 
 
 class _Source:

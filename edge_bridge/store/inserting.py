@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain, islice
 from typing import Any
 
 import apsw
+
+Changes = Mapping[str, Mapping[str, Any]]  # kind → key → row, or None to delete it
 
 TOGETHER = 500  # rows; Python is let go of once a statement, and to get it back from a busy thread takes 5 ms
 FEW = 50  # up to here one at a time: a statement for just that number would have to be made first

@@ -60,4 +60,17 @@ ALTER TABLE requirement ADD COLUMN shared INTEGER;
 ALTER TABLE obligation ADD COLUMN shared INTEGER;
 """
 
-MIGRATIONS: Final[Sequence[str]] = (AVAILABLE, COLUMNS_BESIDE, SHARED)
+# What one item opens on many machines is one row from here on, as long as nothing happens to it.
+UNTOUCHED = """
+CREATE TABLE untouched (
+    id      INTEGER PRIMARY KEY,
+    program TEXT NOT NULL,
+    ecn     TEXT NOT NULL,
+    doc     TEXT NOT NULL,
+    opening INTEGER NOT NULL
+) STRICT;
+CREATE INDEX untouched_by_program ON untouched (program);
+CREATE INDEX untouched_by_ecn ON untouched (ecn);
+"""
+
+MIGRATIONS: Final[Sequence[str]] = (AVAILABLE, COLUMNS_BESIDE, SHARED, UNTOUCHED)

@@ -12,7 +12,7 @@ from edge_bridge.errors import StoreError
 from edge_bridge.store import outbox, schema, shared
 from edge_bridge.store.faults import in_plain_words
 from edge_bridge.store.outbox import Counts, Parked, StoredEvent
-from edge_bridge.store.rows import COLUMNS, Codec, check_kind
+from edge_bridge.store.rows import COLUMNS, OWN, Codec, check_kind
 from edge_bridge.store.schema import MetaValue
 
 
@@ -53,7 +53,8 @@ class Snapshot:
         return self.find(kind)
 
     def find(self, kind: str, /, **columns: str | bool | int | None) -> dict[str, Any]:
-        """Return the rows of a kind whose columns have these values, oldest first: `find("card", closed=False)`.
+        """Return the rows of a kind whose columns have these values: `find("card", closed=False)`. Oldest first, after them
+        obligations, and requirements, to which nothing has happened yet.
 
         `key` and what rows.COLUMNS lists for the kind can be asked for. A database that an older release has written, and
         this one has not yet brought up to date, has no rows of the kinds that came since. Raises StoreError.
@@ -73,7 +74,10 @@ class Snapshot:
         with in_plain_words(self.path):
             if not self._connection.table_exists("main", kind):
                 return {}
-            return dict(self._codec.select(self._connection, kind, where, values))
+            found = dict(self._codec.select(self._connection, kind, where, values))
+            if kind in OWN and not (found and "key" in columns):  # a row is in one place
+                found |= dict(self._codec.untouched(self._connection, kind, columns))
+            return found
 
     def events(
         self,

@@ -15,10 +15,11 @@ from pydantic_core import PydanticSerializationError
 
 from edge_bridge.domain.frame import LEAST
 from edge_bridge.domain.opening import Opened
+from edge_bridge.domain.state import KINDS
 from edge_bridge.errors import StoreError
-from edge_bridge.store import earlier, shared
-from edge_bridge.store.encoding import Alike, Write, alike, writer
-from edge_bridge.store.inserting import Insertion
+from edge_bridge.store import earlier, shared, untouched
+from edge_bridge.store.encoding import Alike, Write, alike, unreadable, writer
+from edge_bridge.store.inserting import Changes, Insertion
 
 # kind → the columns that people may ask for
 COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -59,10 +60,11 @@ OWN: Final[Mapping[str, frozenset[str]]] = {
     "requirement": _DEMANDED | {"obligation"},
     "obligation": _DEMANDED | {"id", "area", "last_event"},
 }
-_MADE: Final = {"requirement": Opened.as_requirement, "obligation": Opened.as_obligation}
+_MADE: Final[Mapping[str, Callable[[Opened], Any]]] = {
+    "requirement": Opened.as_requirement,
+    "obligation": Opened.as_obligation,
+}
 HISTORY: Final = frozenset({"observation"})  # written, never loaded
-
-Changes = Mapping[str, Mapping[str, Any]]  # kind → key → row, or None to delete it
 
 
 class Codec:
@@ -106,15 +108,16 @@ class Codec:
         except ValidationError as error:
             if kind in OWN and (today := earlier.lifted(doc)) is not None:
                 return self.decode(kind, key, today)
-            problem = error.errors()[0]
-            where = ".".join(str(part) for part in problem["loc"])
-            raise StoreError(
-                f"{kind} {key} in the database cannot be read: {where or 'document'}: {problem['msg']}",
-                "a defect of an upgrade: go back to the version before, and report it with this text",
-            ) from error
+            raise unreadable(f"{kind} {key}", error) from error
 
     def write(self, connection: apsw.Connection, changes: Changes) -> None:
         """Set and delete rows, inside the caller's transaction."""
+        together, rest = untouched.gathered(changes)
+        self._write_each(connection, untouched.scattered(connection, rest))
+        self._write_each(connection, rest)
+        untouched.keep(connection, together)
+
+    def _write_each(self, connection: apsw.Connection, changes: Changes) -> None:
         for kind, rows in changes.items():
             self._adapter(kind)
             gone = [(key,) for key, row in rows.items() if row is None]
@@ -128,19 +131,29 @@ class Codec:
                 )
 
     def load(self, connection: apsw.Connection, kind: str) -> dict[str, Any]:
-        """Return the kind's rows by key: of obligations and cards the open ones, of history none."""
+        """Return the kind's rows by key: of obligations and cards the open ones, of history none. Of what nothing has happened to
+        yet comes what it was opened as."""
         self._adapter(kind)
         if kind in HISTORY:
             return {}
         if "closed" not in COLUMNS[kind]:
-            return dict(self.select(connection, kind))
-        # of decades of obligations and cards, those that are open are found by the index of the open ones alone
-        return dict(self.select(connection, kind, "closed = 0", hint=f'INDEXED BY "{kind}_open"'))
+            rows = dict(self.select(connection, kind))
+        else:  # of decades of obligations and cards, those that are open are found by the index of the open ones alone
+            rows = dict(self.select(connection, kind, "closed = 0", hint=f'INDEXED BY "{kind}_open"'))
+        return rows | dict(untouched.select(connection, kind)) if kind in OWN else rows
+
+    def untouched(self, connection: apsw.Connection, kind: str, asked: untouched.Asked) -> Iterator[tuple[str, Any]]:
+        """Yield the rows that are written together with their like, and have these values in these columns; as `select` does."""
+        stranger = None if kind in self else TypeAdapter[Any](KINDS[kind])
+        for key, opened in untouched.select(connection, kind, asked):
+            row = _MADE[kind](opened)
+            yield key, row if stranger is None else stranger.dump_python(row, mode="json", exclude_defaults=True)
 
     def select(
         self, connection: apsw.Connection, kind: str, where: str = "true", values: tuple[Any, ...] = (), hint: str = ""
     ) -> Iterator[tuple[str, Any]]:
-        """Yield the rows of which this is true, oldest first, with their keys; those of a kind not told of as plain dicts."""
+        """Yield the rows of which this is true, oldest first, with their keys; those of a kind not told of as plain dicts. Those
+        that are written together with their like are not among them: see `untouched`."""
         beside, tables = shared.joined(connection, kind, hint) if kind in OWN else ("NULL, NULL", f'"{kind}" {hint}')
         asked = f'SELECT key, doc, {beside} FROM {tables} WHERE {where} ORDER BY "{kind}".rowid'
         for key, own, number, frame in connection.execute(asked, values):

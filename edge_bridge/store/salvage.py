@@ -16,7 +16,7 @@ from typing import Any
 import apsw
 
 from edge_bridge.errors import StoreError
-from edge_bridge.store import schema, shared
+from edge_bridge.store import schema, shared, untouched
 from edge_bridge.store.faults import in_plain_words
 from edge_bridge.store.rows import BOUND, COLUMNS, OWN, Codec
 
@@ -102,6 +102,7 @@ def _copy(path: Path, target: apsw.Connection, codec: Codec) -> Saved:
         _copy_parked(source, target, saved)
         for kind in COLUMNS:
             _copy_rows(source, target, frames, codec, kind, saved)
+        _copy_untouched(source, target, frames, codec, saved)
         # A sequence must never name two events. Where the newest ones are unknown, only a new epoch is sure of that.
         saved.new_epoch = "epoch" not in meta or "sent_upto" not in meta or not saved.tail
         if saved.new_epoch:
@@ -122,10 +123,9 @@ def _read_meta(source: apsw.Connection) -> dict[str, schema.MetaValue]:
 
 
 def _read_frames(source: apsw.Connection, saved: Saved) -> Frames:
-    with suppress(apsw.Error):
-        if source.table_exists("main", "shared"):
-            return {int(number): str(frame) for number, frame in _readable(source, "shared", "id, frame", saved)}
-    return None
+    if not _is_there(source, "shared"):
+        return None
+    return {int(number): str(frame) for number, frame in _readable(source, "shared", "id, frame", saved)}
 
 
 def _copy_events(source: apsw.Connection, target: apsw.Connection, frames: Frames, saved: Saved) -> None:
@@ -173,6 +173,28 @@ def _copy_rows(
             saved.rows += 1
         except (StoreError, UnicodeError, apsw.ConstraintError):
             saved.unreadable += 1
+
+
+def _copy_untouched(
+    source: apsw.Connection, target: apsw.Connection, frames: Frames, codec: Codec, saved: Saved
+) -> None:
+    """Copy what is kept together and fits its type, a row at a time."""
+    if "requirement" not in codec or not _is_there(source, "untouched"):
+        return
+    for number, doc, shares in _readable(source, "untouched", "id, doc, opening", saved):
+        try:
+            rows = untouched.opened(number, str(doc), shares, (frames or {}).get(shares), {})
+            codec.write(target, untouched.by_kind(rows))
+            saved.rows += 2 * len(rows)
+        except (StoreError, UnicodeError):
+            saved.unreadable += 1
+
+
+def _is_there(source: apsw.Connection, table: str) -> bool:
+    try:
+        return source.table_exists("main", table)
+    except apsw.Error:
+        return False
 
 
 def _number(frames: Frames) -> str:

@@ -71,6 +71,19 @@ CREATE TABLE obligation (
 CREATE INDEX obligation_open ON obligation (machine) WHERE closed = 0;
 CREATE INDEX obligation_by_ecn ON obligation (ecn);
 
+-- What one item of an ECN opened on many machines, while nothing has happened to any of it: an obligation and the register's row
+-- of each are here, in one row for all, or each in its table above. `program` is as the register's key has it; `doc` has what is
+-- demanded, and what is each machine's own; `opening` is the number in `shared` of what came with it, as JSON.
+CREATE TABLE untouched (
+    id      INTEGER PRIMARY KEY,
+    program TEXT NOT NULL,
+    ecn     TEXT NOT NULL,
+    doc     TEXT NOT NULL,
+    opening INTEGER NOT NULL
+) STRICT;
+CREATE INDEX untouched_by_program ON untouched (program);
+CREATE INDEX untouched_by_ecn ON untouched (ecn);
+
 -- Warning cards with their acknowledgements. Closed ones stay as history.
 CREATE TABLE card (
     key     TEXT PRIMARY KEY,

@@ -32,8 +32,13 @@ def whole(own: Any, number: int | None, frame: str | None) -> Any:
     if number is None:
         return own
     if frame is None:
-        raise StoreCorrupt(f"the database is damaged: what rows share is missing (number {number})")
+        raise missing(number)
     return filled(frame, own) if isinstance(own, str) else filled(frame, own.decode()).encode()
+
+
+def missing(number: int) -> StoreCorrupt:
+    """Return the error for a frame that is gone."""
+    return StoreCorrupt(f"the database is damaged: what rows share is missing (number {number})")
 
 
 def drop_unused(connection: apsw.Connection, numbers: list[int], upto: int) -> None:

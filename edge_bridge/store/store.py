@@ -18,11 +18,12 @@ from edge_bridge.ports import OutboxRow
 from edge_bridge.store import outbox, reserve, retention, schema
 from edge_bridge.store.archive import Archive
 from edge_bridge.store.faults import StoreCorrupt, StoreFull, in_plain_words
+from edge_bridge.store.inserting import Changes
 from edge_bridge.store.lock import Lock
 from edge_bridge.store.opening import Opened, open_database
 from edge_bridge.store.outbox import Counts, Parked, SealedEvent
 from edge_bridge.store.retention import Retained
-from edge_bridge.store.rows import Changes, Codec
+from edge_bridge.store.rows import Codec
 from edge_bridge.store.wal import Wal
 
 Result = TypeVar("Result")

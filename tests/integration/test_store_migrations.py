@@ -35,7 +35,7 @@ def old_database(path: Path, version: int, *, garbled: bool = False) -> None:
     """Leave what a release of this schema left: three obligations, in an order that is not that of their keys."""
     codec = Codec(KINDS)
     with closing(schema.connect(path)) as old, schema.transaction(old):
-        old.execute((SCHEMAS / f"{min(max(version, 2), 3)}.sql").read_text("utf-8"))
+        old.execute((SCHEMAS / f"{min(max(version, 2), 4)}.sql").read_text("utf-8"))
         if version == 1:
             old.execute("DROP TABLE available")
         old.pragma("application_id", schema.APPLICATION_ID)
@@ -57,7 +57,7 @@ def old_database(path: Path, version: int, *, garbled: bool = False) -> None:
         old.execute("INSERT INTO machine (key, doc) VALUES ('m1', ?)", (codec.encode("machine", "m1", Tally(7)),))
         for one in events(1, 3):
             old.execute(
-                "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO event (sequence, id, type, origin, subject, time, recorded, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (one.sequence, one.id, one.type, one.origin, one.subject, one.time, one.recorded, one.body),
             )
     if garbled:  # as a failing disk does it: SQLite itself would have refused it
@@ -72,7 +72,7 @@ def shape(connection: apsw.Connection) -> dict[str, str]:
     return {name: " ".join(sql.split()).replace("( ", "(").replace(" )", ")").replace(" ,", ",") for name, sql in found}
 
 
-@pytest.mark.parametrize("version", [1, 2, 3])
+@pytest.mark.parametrize("version", [1, 2, 3, 4])
 def test_an_older_database_becomes_what_a_new_one_is(tmp_path: Path, version: int) -> None:
     """Every table and index, whatever release made it."""
     open_store(tmp_path / "new.db").close()
@@ -87,7 +87,7 @@ def test_an_older_database_becomes_what_a_new_one_is(tmp_path: Path, version: in
         assert old.pragma("user_version") == new.pragma("user_version") == NEWEST
 
 
-@pytest.mark.parametrize("version", [1, 2, 3])
+@pytest.mark.parametrize("version", [1, 2, 3, 4])
 def test_nothing_of_an_older_database_is_lost(tmp_path: Path, version: int) -> None:
     """State, history, events and position are there after the update, in their order, and found by every column."""
     path = tmp_path / "store.db"
@@ -105,7 +105,7 @@ def test_nothing_of_an_older_database_is_lost(tmp_path: Path, version: int) -> N
         assert list(people.find("requirement", machine="m2")) == ["m2|O1"]
 
 
-@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize("version", [2, 3, 4])
 def test_a_document_that_is_no_json_does_not_stop_an_update(tmp_path: Path, version: int) -> None:
     """It is kept as it is: one row of history must not keep the gateway from starting."""
     path = tmp_path / "store.db"
@@ -115,7 +115,7 @@ def test_a_document_that_is_no_json_does_not_stop_an_update(tmp_path: Path, vers
         assert store._reader.execute("SELECT doc, machine FROM obligation WHERE key = 'oX'").get == (GARBLED, None)
 
 
-@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize("version", [2, 3, 4])
 def test_an_update_that_fails_leaves_the_database_as_it_was(tmp_path: Path, version: int) -> None:
     """One transaction: the older release can be installed again."""
     path = tmp_path / "store.db"
@@ -128,7 +128,7 @@ def test_an_update_that_fails_leaves_the_database_as_it_was(tmp_path: Path, vers
         assert old.execute("SELECT count(*) FROM obligation").get == 3
 
 
-@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize("version", [2, 3, 4])
 def test_an_older_database_that_is_damaged_is_saved_into_the_newest_schema(tmp_path: Path, version: int) -> None:
     """What an older schema does not have beside its documents is made from them."""
     path = tmp_path / "store.db"

@@ -9,7 +9,7 @@ from typing import Any
 from edge_bridge.domain.at_rest import AtRest
 from edge_bridge.domain.ledger import Ledger
 from edge_bridge.domain.plant import Plant
-from edge_bridge.domain.state import AT_REST, KINDS, State
+from edge_bridge.domain.state import AT_REST, KINDS, OPENED, State
 from edge_bridge.store import Store
 from edge_bridge.store.held import state_of
 from tests.unit.domain_plant import Shop
@@ -63,9 +63,12 @@ class Resting(Shop):
 
 
 class InStore(Resting):
-    """The same with a real database."""
+    """The same with a real database. together: whether what an item opened on many machines was ever one row, and taken apart."""
+
+    together: tuple[bool, bool] = (False, False)
 
     def __init__(self, path: Path, layout: Plant, *, scanned: bool = True) -> None:
+        self._rows = 0
         self.store = Store.open(path, KINDS, site=layout.site, gateway=layout.gateway)
         super().__init__(layout, scanned=scanned)
 
@@ -76,6 +79,13 @@ class InStore(Resting):
         books.cards_told.clear()
         self.store.commit(books.state.take_changes())
         books.state.settled()
+        read = state_of(self.store)
+        for kind in OPENED:
+            assert dict(getattr(read, kind)) == dict(getattr(books.state, kind)), kind
+        rows = int(self.store._reader.execute("SELECT count(*) FROM untouched").get)
+        once, apart = self.together
+        self.together = once or rows > 0, apart or rows < self._rows
+        self._rows = rows
 
     def _started(self) -> Ledger:
         return self._begun(state_of(self.store))

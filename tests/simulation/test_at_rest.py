@@ -23,7 +23,8 @@ from tests.unit.domain_plant import PARTIES, Shop
 
 NUMBERS = ("E1", "E2", "E10", "E01", "F1", "F2")
 PROGRAMS = ("P1", "P2", "A7-10")
-LAYOUTS = (("m1", "m2"), ("m1", "m2", "m3"), ("m2", "m3"))
+MORE = ("m4", "m5", "m6", "m7", "m8")
+LAYOUTS = (("m1", "m2"), ("m1", "m2", "m3"), ("m2", "m3"), ("m1", "m2", *MORE), ("m1", "m2", "m3", *MORE))
 AGES = (0, 0, 0, MINUTE, HOUR, 3 * HOUR, 40 * DAY, -HOUR)
 
 Step = Callable[[Shop], object]
@@ -31,7 +32,8 @@ Step = Callable[[Shop], object]
 
 def layout(machines: tuple[str, ...] = LAYOUTS[0], *, routed: bool = True) -> Plant:
     """Return a plant with these machines; routed: a drawing leads to all of them."""
-    route = Route({"part": "A*"}, machines=("m1", "m2"), program=("{part}-10",), version="{revision}")
+    led_to = ("m1", "m2", *(name for name in MORE if name in machines))
+    route = Route({"part": "A*"}, machines=led_to, program=("{part}-10",), version="{revision}")
     return Plant(
         "site",
         "gw",
@@ -46,7 +48,7 @@ def layout(machines: tuple[str, ...] = LAYOUTS[0], *, routed: bool = True) -> Pl
 def items(draw: st.DrawFn) -> Item:
     """Draw an item: on machines by name, by a route, of a machine that nobody knows, or in doubt."""
     version = draw(st.sampled_from(("1", "2", "3")))
-    kind = draw(st.sampled_from(("named", "named", "named", "routed", "nowhere", "doubt")))
+    kind = draw(st.sampled_from(("named", "named", "named", "routed", "routed", "nowhere", "doubt")))
     if kind == "routed":
         return Item("A7", revision=version)
     machines = ("m9",) if kind == "nowhere" else draw(st.sampled_from((("m1",), ("m2",), ("m1", "m2"), ("m1", "m3"))))
@@ -116,7 +118,7 @@ steps = st.one_of(
     st.builds(rejected, st.sampled_from(("a", "e"))),
     st.builds(
         read,
-        st.sampled_from(("m1", "m2")),
+        st.sampled_from(("m1", "m2", "m4")),
         st.sampled_from(PROGRAMS),
         st.sampled_from(("1", "2", "3")),
         running=st.booleans(),
@@ -181,14 +183,30 @@ def test_what_is_at_rest_changes_nothing(course: list[Step]) -> None:
     together(course, Shop(layout(), scanned=False), Resting(layout(), scanned=False))
 
 
-@settings(max_examples=12, deadline=None)
-@given(st.lists(steps, min_size=10, max_size=40))
+@settings(max_examples=25, deadline=None)
+@given(st.lists(steps, min_size=5, max_size=40))
 def test_the_same_with_a_real_database(course: list[Step]) -> None:
-    """What SQLite gives back is what was put there."""
+    """What SQLite gives back is what was put there; what opens on many machines as one row, and what was taken apart again."""
+    machines = LAYOUTS[-1]
     with TemporaryDirectory() as folder:
-        shop = InStore(Path(folder) / "shop.db", layout(), scanned=False)
+        shop = InStore(Path(folder) / "shop.db", layout(machines), scanned=False)
         with shop.store:
-            together(course, Shop(layout(), scanned=False), shop)
+            together([scanned, released, *course], Shop(layout(machines), scanned=False), shop)
+            once, apart = shop.together
+            assert once
+            event("taken apart" if apart else "as it was")
+
+
+def scanned(shop: Shop) -> None:
+    """What comes from now on is news."""
+    shop.send(ScanDone("plm", shop.now))
+
+
+def released(shop: Shop) -> None:
+    """An ECN on two programs of many machines."""
+    items = tuple(Item(part, revision="2") for part in ("A7", "A8"))
+    draft = EcnDraft("E2", Status.RELEASED, items=items, released=When(shop.now.utc))
+    shop.send(EcnNotice("plm", shop.now, "first", "first", (draft,)))
 
 
 @pytest.mark.parametrize("first", range(0, 160, 40))
