@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from heapq import nsmallest
 from typing import Any
 
 from edge_bridge.domain.books import Books
 from edge_bridge.domain.evidence import counting, selected_program
 from edge_bridge.domain.instant import to_text, to_text_or_none
 from edge_bridge.domain.obligation import Obligation, Verdict
+from edge_bridge.domain.opening import Opened
 from edge_bridge.domain.plant import Machine
 from edge_bridge.domain.reading import Reading
 from edge_bridge.domain.routing import register_key
@@ -92,8 +94,11 @@ def _version(reading: Reading, machine: Machine, books: Books) -> dict[str, Any]
 
 def obligations(books: Books) -> list[dict[str, Any]]:
     """Return the open obligations, the most urgent first, with the seconds left: violated, to come, cannot be seen."""
-    urgent = sorted(books.state.obligation.values(), key=lambda o: (_urgency(o), o.due.remaining(books.now), o.id))
-    return [_obligation(o, books) for o in urgent[:MOST_OBLIGATIONS]]
+    held = books.state.obligation
+    urgent = nsmallest(
+        MOST_OBLIGATIONS, held.as_put.values(), key=lambda o: (_urgency(o), o.due.remaining(books.now), o.id)
+    )
+    return [_obligation(held[o.id], books) for o in urgent]
 
 
 def cards(books: Books) -> list[dict[str, Any]]:
@@ -119,8 +124,10 @@ def sources(books: Books, scans: Scanning = NONE) -> list[dict[str, Any]]:
     ]
 
 
-def _urgency(o: Obligation) -> int:
+def _urgency(o: Obligation | Opened) -> int:
     """Order so that hundreds of parts that are not scheduled hide neither a violation nor a deadline."""
+    if isinstance(o, Opened):
+        return 1
     if o.reason == "not_loaded":
         return 3
     return {Verdict.VIOLATED: 0, Verdict.PENDING: 1}.get(o.verdict, 2)

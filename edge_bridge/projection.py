@@ -39,7 +39,7 @@ class Projection:
         self._store = store
         self._topics = topics
         self._required: defaultdict[str, dict[str, Requirement | Opened]] = defaultdict(dict)  # as committed
-        self._note(self._books.state.requirement)
+        self._note(self._books.state.requirement.as_put)
         self._gone = self._emptied_before()
 
     @property

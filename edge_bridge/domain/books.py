@@ -49,7 +49,7 @@ class Books:
         self.open_cards: dict[str, str] = {}  # dedup key → card id
         self.cards_at: defaultdict[str, set[str]] = defaultdict(set)  # machine → open cards
         self.baselines: set[str] = set()  # origins of baselines whose mismatches changed in this turn
-        for obligation in state.obligation.values():
+        for obligation in state.obligation.as_put.values():
             self._index(obligation)
         for card in state.card.values():
             self._index_card(card)

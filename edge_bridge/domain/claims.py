@@ -68,7 +68,7 @@ class Claims:
         if rank is None:
             return None
         demand = self._fresh.get(key)
-        return self._books.state.ecn[rank.number], demand or self._books.state.requirement[key].demand
+        return self._books.state.ecn[rank.number], demand or self._books.state.requirement.as_put[key].demand
 
     @property
     def held(self) -> int:
@@ -91,7 +91,7 @@ class Claims:
         """Tell whether the register's row says what is in force."""
         if key in self._fresh:
             return False
-        rank, row = self._in_force.get(key), self._books.state.requirement.get(key)
+        rank, row = self._in_force.get(key), self._books.state.requirement.as_put.get(key)
         return (rank and rank.number) == (row and row.demand.ecn)
 
     def written(self, key: str) -> None:
@@ -194,7 +194,7 @@ class Claims:
 
     def _note(self, key: str, demand: Demand) -> None:
         """Note what the one in force demands."""
-        row = self._books.state.requirement.get(key)
+        row = self._books.state.requirement.as_put.get(key)
         if row is not None and row.demand == demand:
             self._fresh.pop(key, None)
         else:

@@ -47,6 +47,11 @@ class Unfolded(MutableMapping[str, Row]):
         self._changed: dict[str, Any] = {}
         self._unfold = unfold
 
+    @property
+    def as_put(self) -> Mapping[str, Row | Opened]:
+        """The rows as they were put: for who asks of all of them what both have, so that none is made for that."""
+        return self._rows
+
     def put_opened(self, key: str, opened: Opened) -> None:
         """Set a row by what it is made of."""
         self._rows[key] = self._changed[key] = opened

@@ -60,6 +60,11 @@ class Opened:
         return self.demand.ecn
 
     @property
+    def due(self) -> Deadline:
+        """When it falls due."""
+        return self.opening.due
+
+    @property
     def closed(self) -> bool:
         """Whether the obligation is closed."""
         return False

@@ -41,11 +41,11 @@ class Timekeeper:
         if BOOT not in known or known[BOOT].configured.boot != here.boot:
             known[BOOT] = Known(BOOT, here)
         books.anchor = known[BOOT].configured
-        for obligation in list(books.state.obligation.values()):
+        for identity, obligation in list(books.state.obligation.as_put.items()):
             if obligation.due.anchor.boot == here.boot:
-                books.schedule(obligation.due.boottime, Duty.OBLIGATION, obligation.id)
+                books.schedule(obligation.due.boottime, Duty.OBLIGATION, identity)
             else:
-                self._lay_over(obligation, obligation.due.laid_over(books.anchor, last))
+                self._lay_over(books.state.obligation[identity], obligation.due.laid_over(books.anchor, last))
 
     def go_on(self, now: Stamp) -> None:
         """Let time go on: tell a step, keep a record every minute, believe a clock that has just been synchronised."""

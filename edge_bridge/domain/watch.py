@@ -41,8 +41,8 @@ class Watch:
         self._judged: dict[str, tuple[Reading, Machine, tuple[str, ...]]] = {}  # what a machine's last reading judges
         self._sights: dict[str, tuple[Stamp, Reading | None, Plant, Sight | None]] = {}  # with what it was made of
         self._outdated: defaultdict[str, set[str]] = defaultdict(set)  # machine → keys that run an outdated version
-        for key, requirement in books.state.requirement.items():
-            if requirement.outdated_since is not None:
+        for key, requirement in books.state.requirement.as_put.items():
+            if isinstance(requirement, Requirement) and requirement.outdated_since is not None:
                 self._outdated[requirement.machine].add(key)
 
     def look(self, machine: str) -> None:
