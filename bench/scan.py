@@ -37,6 +37,7 @@ LONG_AGO = 1_700_000_000
 SECONDS = 60
 VERDICT_MS = EVERY_MS + 1000
 KEPT_KB = 1.0  # with what is taken once, and 10 000 rows of the register; 2.6 when ECNs were held in memory
+GROWS = 1.15  # from the first progress told, when all names are known, to the last: flat
 ENOUGH = 50_000  # files: with fewer, what the first of them take once (buffers, caches) is most of it
 
 Figure = tuple[str, str, bool | None]
@@ -89,7 +90,7 @@ def _scan(folder: Path, pid: int, platform: Watcher, controller: Simulator) -> l
     began, computed = time.perf_counter(), cpu_seconds(pid)
     before = resident_mb(pid)
     with _verdicts(folder / "empty", platform, controller) as delays:
-        peak, told = _until_scanned(folder, pid)
+        first, peak, told = _until_scanned(folder, pid)
     took, computed = time.perf_counter() - began, cpu_seconds(pid) - computed
     worst = 1000 * max(delays)
     kept = 1000 * (resident_mb(pid) - before) / FILES
@@ -104,6 +105,11 @@ def _scan(folder: Path, pid: int, platform: Watcher, controller: Simulator) -> l
             f"{kept:.2f} kB: {before:.0f} MB before, {peak:.0f} MB at its peak",
             kept <= KEPT_KB if FILES >= ENOUGH else None,
         ),
+        (
+            f"memory while they are read, from the first progress told to its peak (≤ {GROWS:.2f} ×)",
+            f"{first:.0f} and {peak:.0f} MB, {peak / first:.2f} ×",
+            peak <= GROWS * first if FILES >= ENOUGH else None,
+        ),
         (f"progress was told by `status` ({told} different states)", "yes" if told > 1 else "no", told > 1),
         (
             f"changed program → verdict during the scan, worst of {len(delays)} (≤ {VERDICT_MS} ms)",
@@ -113,17 +119,20 @@ def _scan(folder: Path, pid: int, platform: Watcher, controller: Simulator) -> l
     ]
 
 
-def _until_scanned(folder: Path, pid: int) -> tuple[float, int]:
-    """Wait for the end of the scan; return the most memory seen, and how many states of progress were told."""
-    peak, told = 0.0, set()
+def _until_scanned(folder: Path, pid: int) -> tuple[float, float, int]:
+    """Wait for the end of the scan; return the memory when progress was first told and the most seen, in MB, and how many states
+    of progress were told."""
+    first = peak = 0.0
+    told: set[object] = set()
     while True:
         peak = max(peak, resident_mb(pid))
         for source in _status(folder).get("sources", ()):
             if source["source"] == "plm":
                 if source["scanning"]:
+                    first = first or resident_mb(pid)
                     told.add(source["scanning"]["done"])
                 if source["first_scan"]:
-                    return peak, len(told)
+                    return first, peak, len(told)
         time.sleep(0.5)
 
 
