@@ -37,7 +37,7 @@ LONG_AGO = 1_700_000_000
 SECONDS = 60
 VERDICT_MS = EVERY_MS + 1000
 KEPT_KB = 1.0  # with what is taken once, and 10 000 rows of the register; 2.6 when ECNs were held in memory
-GROWS = 1.15  # from the first progress told, when all names are known, to the last: flat
+GROWS = 1.25  # from the first progress told, when all names are known, to the last file
 ENOUGH = 50_000  # files: with fewer, what the first of them take once (buffers, caches) is most of it
 
 Figure = tuple[str, str, bool | None]
