@@ -183,7 +183,7 @@ def _copy_untouched(
         return
     for number, doc, shares in _readable(source, "untouched", "id, doc, opening", saved):
         try:
-            rows = untouched.opened(number, str(doc), shares, (frames or {}).get(shares), {})
+            rows = untouched.unpacked(number, str(doc), shares, (frames or {}).get(shares), {})
             codec.write(target, untouched.by_kind(rows))
             saved.rows += 2 * len(rows)
         except (StoreError, UnicodeError):

@@ -117,7 +117,7 @@ def select(connection: apsw.Connection, kind: str, asked: Asked | None = None) -
                 yield key, row
 
 
-def opened(number: int, doc: str, shares: int, frame: str | None, openings: dict[int, Opening]) -> list[Opened]:
+def unpacked(number: int, doc: str, shares: int, frame: str | None, openings: dict[int, Opening]) -> list[Opened]:
     """Return what is in a row. number: its own. shares, frame: the number of its opening, and that as JSON. openings: those of
     rows before, by number, for what came together to have one again. Raises StoreError."""
     if frame is None:
@@ -179,7 +179,7 @@ def _read(connection: apsw.Connection, where: str, values: tuple[Any, ...]) -> I
         f" WHERE {where} ORDER BY untouched.id"
     )
     for number, doc, shares, frame in connection.execute(asked, values):
-        yield number, opened(number, doc, shares, frame, openings)
+        yield number, unpacked(number, doc, shares, frame, openings)
 
 
 def _narrower(kind: str, column: str, value: str) -> tuple[str, str]:
