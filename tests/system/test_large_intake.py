@@ -10,10 +10,11 @@ import pytest
 
 from edge_bridge.store import Snapshot
 from tests.system.plant import Plant, plant
-from tests.system.site import Site, now_text
+from tests.system.site import MODBUS, Site, now_text
 from tests.waiting import until_sync
 
 ITEMS = 3_000
+MORE = tuple(f"lathe-{number:02d}" for number in range(8, 15))  # machines like lathe-07 that cannot be reached
 ENTRY = "- table: parts.csv\n  machines: [lathe-07]\n  version: '{revision}'\n"
 
 
@@ -94,3 +95,38 @@ def test_killed_in_the_middle_of_a_large_ecn(tmp_path: Path, seconds: float) -> 
         assert len(told) == len(set(told)) == ITEMS
         assert len(recorded(here, "ecn.received")) == 1
         assert here.site.status()["obligations_open"] == ITEMS
+
+
+def test_what_one_item_opened_on_many_machines_survives_a_kill(tmp_path: Path) -> None:
+    """Each machine owes its program, before and after; what one of them has done by then is its own."""
+
+    def wide(site: Site) -> None:
+        for name in MORE:
+            site.write(f"adapters/{name}.yaml", MODBUS.format(title=name, port=9))
+        machines = ", ".join(("lathe-07", *MORE))
+        site.write(
+            "routes.yaml",
+            f"- match: {{part: '*'}}\n  machines: [{machines}]\n  program: '{{part}}'\n  version: '{{revision}}'\n",
+        )
+
+    with plant(tmp_path, opcua=False, prepare=wide) as here:
+        here.scanned()
+        here.reachable("lathe-07")
+        for revision, met in (("A", True), ("B", False)):  # what it has, and what nobody has yet
+            number = f"ECN-{revision}"
+            here.site.released(number, "4711", revision)
+            for name in ("lathe-07", *MORE):
+                here.heard("obligation.opened", ecn=number, machine=name)
+            if met:
+                here.heard("obligation.verdict", ecn=number, machine="lathe-07", verdict="compliant")
+            here.process.kill()
+            here.process.start()
+            until_sync(lambda: here.site.status().get("obligations_open") == len(MORE) + (not met), within=20)  # noqa: B023
+            found = here.site.json("explain", number)["findings"]
+            assert {
+                f["machine"]: f["required"] for f in found if f["obligation"]["verdict"] == "pending"
+            } == dict.fromkeys(MORE, revision) | ({} if met else {"lathe-07": revision})
+        assert {name: here.site.json("explain", name)["findings"][0]["ecn"] for name in MORE} == dict.fromkeys(
+            MORE, "ECN-B"
+        )
+        assert len(recorded(here, "obligation.opened")) == 2 * (1 + len(MORE))
