@@ -72,6 +72,10 @@ REFUSALS: dict[str, tuple[str, str]] = {
         "several sheets look like lists of ECNs: {found}",
         "say which count: `sheet: [NAME, …]`",
     ),
+    "header_over": (
+        "the name of `{column}` stands over several columns ({span}): which one is meant cannot be told",
+        "give each of them a name of its own in the row below, and say which one counts: `columns: {{{column}: NAME}}`",
+    ),
     "damaged_number": (
         "the ECN number {value!r} is not what was typed: {reason}",
         "make the column text and export again; if it is right, `as_written: [number]`",
