@@ -85,6 +85,7 @@ def _gather(records: Sequence[Record], reading: Reading) -> dict[str, _Gathered]
         for row in record.items:
             item = _item(row, reading, widths)
             change = (item.part, item.drawing, item.revision, item.program, item.version, item.sha256, item.machines)
+            change += (item.serial_from, item.serial_to, item.lot)
             ecn.items.setdefault(change, (item, row))  # the same change twice is one change
     if not gathered:
         raise Unreadable("no_rows")

@@ -73,7 +73,7 @@ REFUSALS: dict[str, tuple[str, str]] = {
         "say which count: `sheet: [NAME, …]`",
     ),
     "header_over": (
-        "the name of `{column}` stands over several columns ({span}): which one is meant cannot be told",
+        "the name of `{column}` stands over several columns ({values}): which one is meant cannot be told",
         "give each of them a name of its own in the row below, and say which one counts: `columns: {{{column}: NAME}}`",
     ),
     "damaged_number": (

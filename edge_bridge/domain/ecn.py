@@ -84,7 +84,7 @@ class EcnDraft:
 
     @property
     def digest(self) -> str:
-        """Return the content digest: number, status, dates, items; not the title, not the rows."""
+        """Return the content digest: number, status, dates, items, the category that routes go by; not the title, not the rows."""
         items = sorted(
             json.dumps(
                 [i.part, i.drawing, i.revision, i.program, i.version, i.sha256, sorted(i.machines)]
@@ -95,6 +95,7 @@ class EcnDraft:
         )
         dates = [when and [when.utc, when.quality] for when in (self.released, self.effective_from)]
         content = [self.number, self.status, dates, items, sorted(self.supersedes)]
+        content += [self.category] if self.category else []
         return hashlib.sha256(json.dumps(content, ensure_ascii=False).encode()).hexdigest()
 
 

@@ -8,6 +8,8 @@ The matrix of identity, order and change, and the test that would fail without i
 | the same bytes under the same path | test_the_same_bytes_under_one_path_are_processed_once |
 | changed content, and back | test_a_change_back_to_an_earlier_state_is_a_change |
 | some items changed | test_a_corrected_ecn_supersedes_only_what_changed |
+| another category, by which routes go | test_another_category_is_a_change_where_routes_go_by_it |
+| two rows that demand different things of one program | test_an_ecn_that_contradicts_itself_is_never_silent |
 | fewer items than before | test_an_item_that_is_no_longer_there_ends_its_obligation |
 | changed without revision | test_changed_without_revision_raises_a_card |
 | only texts changed | test_a_drawing_text_alone_starts_no_new_time_limit |
@@ -36,6 +38,7 @@ from dataclasses import replace
 
 import pytest
 
+from edge_bridge.cards import reasons
 from edge_bridge.domain.card import Kind
 from edge_bridge.domain.ecn import Item, Status
 from edge_bridge.domain.event import EventType
@@ -254,6 +257,37 @@ def test_two_rows_on_one_program_make_one_obligation() -> None:
     rows = (Item(program="P1", version="2", machines=("m1",)), Item(program="p1.mpf", version="3", machines=("M1",)))
     shop.notice(draft("E1", items=rows, released=shop.now.utc))
     assert shop.obligation().demand.version == "3"
+
+
+def test_an_ecn_that_contradicts_itself_is_never_silent() -> None:
+    """Two rows that ask two versions of one program: one of them holds, and people are asked which one is meant."""
+    shop = Shop(plant("m1", routes=(Route({"part": "*"}, ("m1",), ("{part}",), "{revision}"),)))
+    rows = (Item(part="P", revision="B", row="line 2"), Item(part="P", revision="A", row="line 3"))
+    told = shop.notice(draft("E1", items=rows, released=shop.now.utc))
+    assert EventType.ECN_UNROUTED in types(told)
+    reason = shop.card(Kind.UNROUTED).facts["reason"]
+    assert "A is demanded of P here and B at line 2" in reason
+    assert reasons.told(reason.partition(": ")[2], "zh-CN").startswith("此处对 P 要求 A，而 第 2 行 处要求 B")
+    shop.notice(draft("E1", items=rows[:1], released=shop.now.utc))
+    assert not shop.card(Kind.UNROUTED).active
+
+
+def test_rows_that_demand_the_same_contradict_nothing() -> None:
+    """One program for two parts, or for two lots, asked in the same version."""
+    shop = Shop(plant("m1", routes=(Route({"part": "*"}, ("m1",), ("O1",), "{revision}"),)))
+    rows = (Item(part="P1", revision="B", lot="L1"), Item(part="P1", revision="B", lot="L2"), Item("P2", revision="B"))
+    assert EventType.ECN_UNROUTED not in types(shop.notice(draft("E1", items=rows, released=shop.now.utc)))
+
+
+def test_another_category_is_a_change_where_routes_go_by_it() -> None:
+    """Nothing but the category is corrected, and another program is to be changed."""
+    rules = (Route({"category": kind}, ("m1",), (f"P{kind}",), "{revision}") for kind in ("A", "B"))
+    shop = Shop(plant("m1", routes=tuple(rules)))
+    rows, released = (Item(part="P", revision="B"),), shop.now.utc
+    shop.notice(draft("E1", items=rows, category="A", released=released))
+    shop.notice(draft("E1", items=rows, category="B", released=released))
+    assert [row.demand.program for row in shop.ledger.books.state.requirement.values()] == ["PB"]
+    assert shop.verdicts() == ["excluded:superseded"]
 
 
 def test_a_program_name_may_hold_any_character() -> None:

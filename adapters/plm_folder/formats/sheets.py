@@ -159,7 +159,7 @@ def _require_one_column(sheet: Sheet, at: int, where: Mapping[str, int], wanted:
             number in cells and cells[number].text.strip() for cells in below for number in others
         ):
             place = f"sheet {sheet.name}, cell {letters(left)}{top + 1}"
-            raise Unreadable("header_over", place, column=meant[0], span=f"{letters(left)}-{letters(right)}")
+            raise Unreadable("header_over", place, column=meant[0], values=f"{letters(left)}-{letters(right)}")
 
 
 def _records(sheet: Sheet, wanted: Wanted, header_row: int | None) -> Iterator[Record]:
