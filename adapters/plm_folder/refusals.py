@@ -38,7 +38,7 @@ REFUSALS: dict[str, tuple[str, str]] = {
     ),
     "several": (
         "`{column}` has {count} different values here: {values}",
-        "make its path in `columns:` more precise, with a condition such as [@name='…']",
+        "make its path in `columns:` more precise, with a condition such as [@name='…'], or let `xml.rows` lead to each item",
     ),
     "no_header": (
         "this item names the ECN {number!r}, which the file does not describe",

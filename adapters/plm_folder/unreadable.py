@@ -54,6 +54,10 @@ _REASONS: dict[str, tuple[str, str]] = {
         "{detail}",
         'write an object, a list of objects, or {{"ecns": [...]}}, with text in every field',
     ),
+    "other_list": (
+        "`{key}` seems to be a list of items",
+        "call it `items`, or write one object for each item",
+    ),
     "number": (
         "the ECN number is missing",
         "fill in the number; each row needs one",

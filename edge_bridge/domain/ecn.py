@@ -84,7 +84,7 @@ class EcnDraft:
 
     @property
     def digest(self) -> str:
-        """Return the content digest: number, status, dates, items, the category that routes go by; not the title, not the rows."""
+        """Return the content digest: number, status, dates, items, and the category, by which routes go; no title, no rows."""
         items = sorted(
             json.dumps(
                 [i.part, i.drawing, i.revision, i.program, i.version, i.sha256, sorted(i.machines)]
