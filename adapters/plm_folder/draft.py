@@ -29,7 +29,8 @@ class Reading:
     """How a site writes: its words for a status (case-folded), its date formats, its zone, its values for empty fields.
 
     from_spreadsheet: the file may have gone through one. as_written: columns whose values are right, whatever they look
-    like. digits: how many digits a column's numbers have.
+    like. digits: how many digits a column's numbers have. halves: items may come without their ECN, whose status the default
+    is then not.
     """
 
     words: Mapping[str, Status]
@@ -40,6 +41,7 @@ class Reading:
     as_written: frozenset[str] = frozenset()
     digits: Mapping[str, int] = field(default_factory=dict)
     stages: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    halves: bool = False
 
 
 @dataclass(slots=True)
@@ -81,7 +83,7 @@ def _gather(records: Sequence[Record], reading: Reading) -> dict[str, _Gathered]
             _check_text(row)
         number = _number(record.head, reading, widths)
         ecn = gathered.setdefault(number, _Gathered())
-        _take_head(ecn, number, record.head, reading)
+        _take_head(ecn, number, record, reading)
         for row in record.items:
             item = _item(row, reading, widths)
             change = (item.part, item.drawing, item.revision, item.program, item.version, item.sha256, item.machines)
@@ -117,10 +119,13 @@ def _number(row: Row, reading: Reading, widths: Mapping[str, int]) -> str:
     return number
 
 
-def _take_head(ecn: _Gathered, number: str, row: Row, reading: Reading) -> None:
+def _take_head(ecn: _Gathered, number: str, record: Record, reading: Reading) -> None:
     """Take the fields of the ECN itself: an empty one says nothing, a different one contradicts."""
+    row, defaults = record.head, reading.defaults
+    if reading.halves and "status" in defaults and _is_half(record):
+        defaults = {column: value for column, value in defaults.items() if column != "status"}
     for column in HEAD_COLUMNS:
-        if not (value := row.values.get(column) or reading.defaults.get(column)):
+        if not (value := row.values.get(column) or defaults.get(column)):
             continue
         known, earlier = ecn.fields.setdefault(column, (value, row))
         if known != value:
@@ -133,6 +138,12 @@ def _take_head(ecn: _Gathered, number: str, row: Row, reading: Reading) -> None:
                 other=known[:80],
                 place=earlier.place,
             )
+
+
+def _is_half(record: Record) -> bool:
+    """Tell whether a row states an item, and nothing describes its ECN."""
+    items = record.items
+    return bool(items) and items[0].place == record.head.place and not _OF_ITEMS.isdisjoint(items[0].values)
 
 
 def _item(row: Row, reading: Reading, widths: Mapping[str, int]) -> Item:

@@ -64,6 +64,11 @@ class Item:
         )
         return ", ".join(part for part in (serials, f"lot {self.lot}" if self.lot else "") if part)
 
+    @property
+    def missing(self) -> bool:
+        """Tell whether it stands for items that have not come: it says nothing but that it is in doubt."""
+        return bool(self.doubt) and self == Item(row=self.row, doubt=self.doubt)
+
 
 @dataclass(frozen=True, slots=True)
 class EcnDraft:

@@ -154,6 +154,7 @@ class Intake:
     def _apply(self, draft: EcnDraft, notice: EcnNotice, watched: bool) -> Generator[None, None, None]:
         """Take one ECN's new state in, unless it is the one that is held."""
         held = self._books.state.ecn.get(draft.number)
+        draft, missing = _with_known_items(draft, held)
         if held is not None and held.draft.digest == draft.digest:
             self._note_stage(held, draft, notice)
             return
@@ -172,7 +173,7 @@ class Intake:
         baseline = notice.source if ecn.baseline else None
         reason = "superseded" if ecn.status.in_force else "withdrawn"
         yield from self._refresh(demands | before, ecn if ecn.status.in_force else None, baseline, reason, told)
-        self._say(ecn, was_in_force, before, demands, unrouted, told)
+        self._say(ecn, was_in_force, before, demands, unrouted + missing, told)
 
     def _claim(self, held: Ecn | None, before: Demands, ecn: Ecn, demands: Demands) -> Generator[None, None, None]:
         """Let an ECN demand this instead of what it demanded before."""
@@ -259,6 +260,16 @@ class Intake:
 
     def _tell(self, event: EventType, ecn: Ecn, demands: Demands) -> str:
         return self._books.emit(event, origin=ecn.source, subject=ecn.number, data=ecn_data(ecn, demands))
+
+
+def _with_known_items(draft: EcnDraft, held: Ecn | None) -> tuple[EcnDraft, list[Unrouted]]:
+    """Return an ECN whose items have not come with those that are known of it, and that they have not: a file that has gone,
+    or comes late, takes back nothing."""
+    if held is None or not held.draft.items or not draft.items or not all(item.missing for item in draft.items):
+        return draft, []
+    if all(item.missing for item in held.draft.items):
+        return draft, []
+    return replace(draft, items=held.draft.items), [Unrouted(draft.number, item, item.doubt) for item in draft.items]
 
 
 def _event_type(held: Ecn | None, ecn: Ecn) -> EventType:

@@ -294,7 +294,9 @@ def _other_need(found: Demands, demands: Demands) -> tuple[Demand, Demand] | Non
 def _contradiction(old: Demand, new: Demand) -> str:
     """Say that the ECN demands two things of one program."""
     was, now = (demand.version or f"SHA-256 {(demand.sha256 or '')[:12]}" for demand in (old, new))
-    return f"{now} is demanded of {new.program} here and {was} at {old.row}; this row holds until the ECN states only one"
+    return (
+        f"{now} is demanded of {new.program} here and {was} at {old.row}; this row holds until the ECN states only one"
+    )
 
 
 def _missing(item: Item, rules: list[Rule]) -> str:

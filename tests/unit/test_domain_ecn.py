@@ -24,6 +24,7 @@ The matrix of identity, order and change, and the test that would fail without i
 | status going back, and released again | test_released_to_in_work_to_released |
 | closed | test_a_closed_ecn_stays_in_force |
 | file gone | test_a_vanished_file_is_not_a_withdrawal |
+| file with its items gone | test_items_that_have_not_come_take_back_none_that_are_known |
 | effective later | test_a_future_effective_date_waits_visibly_and_is_activated_on_time |
 | effective later, and withdrawn before | test_a_waiting_ecn_that_is_withdrawn_never_comes_into_force |
 | released in the future | test_a_future_release_is_suspect_and_checking_goes_on |
@@ -257,6 +258,22 @@ def test_two_rows_on_one_program_make_one_obligation() -> None:
     rows = (Item(program="P1", version="2", machines=("m1",)), Item(program="p1.mpf", version="3", machines=("M1",)))
     shop.notice(draft("E1", items=rows, released=shop.now.utc))
     assert shop.obligation().demand.version == "3"
+
+
+def test_items_that_have_not_come_take_back_none_that_are_known() -> None:
+    """ECN and items in two files: the one with the items was moved away, and after a restart the other one is alone."""
+    shop = Shop()
+    shop.released("E1", "2", released=(when := shop.now.utc))
+    alone = (Item(row="line 2", doubt="its items are missing"),)
+    assert shop.notice(draft("E1", items=alone, released=when), file="head.csv") == []
+    assert shop.requirement().demand.version == "2"
+    told = shop.notice(draft("E1", items=alone, released=when, status=Status.CLOSED), file="head.csv")
+    assert {EventType.ECN_CHANGED, EventType.ECN_UNROUTED} <= {event.type for event in told}
+    assert shop.requirement().demand.version == "2"
+    assert shop.card(Kind.UNROUTED).facts["reason"] == "E1: its items are missing"
+    shop.notice(draft("E1", items=alone, released=when, status=Status.WITHDRAWN), file="head.csv")
+    assert not shop.ledger.books.state.requirement
+    assert not shop.card(Kind.UNROUTED).active
 
 
 def test_an_ecn_that_contradicts_itself_is_never_silent() -> None:
