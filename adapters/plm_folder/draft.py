@@ -86,8 +86,10 @@ def _gather(records: Sequence[Record], reading: Reading) -> dict[str, _Gathered]
         _take_head(ecn, number, record, reading)
         for row in record.items:
             item = _item(row, reading, widths)
-            change = (item.part, item.drawing, item.revision, item.program, item.version, item.sha256, item.machines)
-            change += (item.serial_from, item.serial_to, item.lot)
+            change = (
+                *(item.part, item.drawing, item.revision, item.program, item.version, item.sha256, item.machines),
+                *(item.serial_from, item.serial_to, item.lot),
+            )
             ecn.items.setdefault(change, (item, row))  # the same change twice is one change
     if not gathered:
         raise Unreadable("no_rows")
@@ -179,8 +181,6 @@ def _item_values(row: Row, reading: Reading) -> dict[str, str]:
 
 def _doubt(row: Row, reading: Reading, widths: Mapping[str, int]) -> str:
     """Return why this item cannot be what was meant, or nothing."""
-    if not (reading.from_spreadsheet or row.doubts or widths):
-        return ""
     for column, value in row.values.items():
         if column in _COMPARED and (reason := _damage(row, column, reading, widths)):
             return damage.told(column, value, reason)
@@ -191,7 +191,7 @@ def _damage(row: Row, column: str, reading: Reading, widths: Mapping[str, int]) 
     value = row.values.get(column)
     if value is None or column in reading.as_written:
         return ""
-    reason = row.doubts.get(column, "")
+    reason = row.doubts.get(column, "") or (damage.INVISIBLE if damage.invisible(value) else "")
     if not reason and reading.from_spreadsheet:
         reason = damage.looks(value)
     return reason or (damage.ZEROS if damage.too_short(value, widths.get(column)) else "")
