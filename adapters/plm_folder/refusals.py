@@ -56,6 +56,10 @@ REFUSALS: dict[str, tuple[str, str]] = {
         "this is text with the name of a workbook",
         "many systems write such files: set `format: csv`, or `format: auto`",
     ),
+    "is_workbook": (
+        "this is a workbook or another archive, not text",
+        "set `format: xlsx`, `xls` or `auto`, and a `pattern:` that fits its name",
+    ),
     "password": (
         "the workbook is protected by a password",
         "save it without one",

@@ -14,6 +14,7 @@ from edge_bridge.ports import Trace
 MOST_CELLS = 500_000
 _LOOKED_AT = 50  # rows in which the header is looked for
 _UNIMPORTANT = frozenset({"title", "designer"})  # a failed formula there changes no verdict
+_ABOUT = frozenset({"part", "drawing", "program"})  # beside a number: items of ECNs, though their status stands elsewhere
 _MOST_SHOWN = 12
 
 
@@ -106,7 +107,7 @@ def _is_list(sheet: Sheet, wanted: Wanted, header_row: int | None) -> bool:
         found = find(_headers(sheet, wanted, header_row), wanted)
     except Unreadable:
         return True  # a header twice: it says so when it is read
-    return all(column in found for column in wanted.required)
+    return all(column in found for column in wanted.required) or ("number" in found and bool(_ABOUT & found.keys()))
 
 
 def _headers(sheet: Sheet, wanted: Wanted, header_row: int | None) -> list[str]:
