@@ -93,7 +93,20 @@ def _gather(records: Sequence[Record], reading: Reading) -> dict[str, _Gathered]
             ecn.items.setdefault(change, (item, row))  # the same change twice is one change
     if not gathered:
         raise Unreadable("no_rows")
+    for ecn in gathered.values():
+        if len(ecn.items) > 1:
+            _drop_own_line(ecn)
     return gathered
+
+
+def _drop_own_line(ecn: _Gathered) -> None:
+    """Take an ECN's own line off its items: it alone states the status, and the lines below it state the items.
+
+    Where every line states the status, one without an item is an item that was lost on the way, and stays to be told.
+    """
+    own = [key for key, (_, row) in ecn.items.items() if "status" in row.values]
+    if len(own) == 1 and _OF_ITEMS.isdisjoint(ecn.items[own[0]][1].values):
+        del ecn.items[own[0]]
 
 
 def _widths(records: Sequence[Record], reading: Reading) -> dict[str, int]:
