@@ -24,6 +24,7 @@ The matrix of identity, order and change, and the test that would fail without i
 | status going back, and released again | test_released_to_in_work_to_released |
 | closed | test_a_closed_ecn_stays_in_force |
 | file gone | test_a_vanished_file_is_not_a_withdrawal |
+| one number in two sources, or one item a file | test_another_file_that_takes_everything_back_is_never_silent |
 | file with its items gone | test_items_that_have_not_come_take_back_none_that_are_known |
 | effective later | test_a_future_effective_date_waits_visibly_and_is_activated_on_time |
 | effective later, and withdrawn before | test_a_waiting_ecn_that_is_withdrawn_never_comes_into_force |
@@ -274,6 +275,30 @@ def test_items_that_have_not_come_take_back_none_that_are_known() -> None:
     shop.notice(draft("E1", items=alone, released=when, status=Status.WITHDRAWN), file="head.csv")
     assert not shop.ledger.books.state.requirement
     assert not shop.card(Kind.UNROUTED).active
+
+
+@pytest.mark.parametrize("source", ["sap", "plm"])
+def test_another_file_that_takes_everything_back_is_never_silent(source: str) -> None:
+    """Two PLMs that share a number, or one that writes a file for each part of an ECN: the first item would be gone unseen."""
+    shop = Shop(plant("m1", sources={"plm": Source("plm"), "sap": Source("sap")}))
+    shop.notice(draft("42", "2", program="P1", released=shop.now.utc), file="a.csv")
+    told = shop.notice(draft("42", "7", program="P9", released=shop.now.utc), file="b.csv", source=source)
+    assert {EventType.ECN_CHANGED, EventType.ECN_UNROUTED} <= {event.type for event in told}
+    reason = shop.card(Kind.UNROUTED).facts["reason"]
+    assert "it was stated by a.csv of plm before" in reason
+    assert reasons.told(reason.partition(": ")[2], "zh-CN").startswith("此前由 plm 的 a.csv 给出")
+
+
+def test_a_correction_in_another_file_asks_nothing() -> None:
+    """A nightly export under a new name, of which one item is gone and another one new; and one source after another."""
+    shop = Shop(plant("m1", sources={"plm": Source("plm"), "sap": Source("sap")}))
+    one, two, three = (Item(program=f"P{n}", version="2", machines=("m1",)) for n in (1, 2, 3))
+    shop.notice(draft("42", items=(one, two), released=(when := shop.now.utc)), file="a.csv")
+    told = shop.notice(draft("42", items=(two, three), released=when), file="b.csv")
+    told += shop.notice(draft("42", items=(one, two, three), released=when), file="c.csv", source="sap")
+    told += shop.notice(draft("42", items=(one,), released=when), file="c.csv", source="sap")
+    told += shop.notice(draft("42", items=(two,), released=when), file="c.csv", source="sap")
+    assert EventType.ECN_UNROUTED not in types(told)
 
 
 def test_an_ecn_that_contradicts_itself_is_never_silent() -> None:
