@@ -276,7 +276,9 @@ def _with_known_items(draft: EcnDraft, held: Ecn | None) -> tuple[EcnDraft, list
 def _taken_over(held: Ecn | None, ecn: Ecn, before: Demands, demands: Demands) -> list[Unrouted]:
     """Return an ECN of which another file takes back what the first one demands, where that is hardly a correction: it comes
     from another source, or has nothing in common with what was there. Two may share a number, or a file hold but one item."""
-    if held is None or ecn.baseline or not demands or (held.source, held.file) == (ecn.source, ecn.file):
+    if held is None or not held.status.in_force or ecn.baseline or not demands:
+        return []
+    if (held.source, held.file) == (ecn.source, ecn.file):
         return []
     gone = before.keys() - demands.keys()
     if not gone or (held.source == ecn.source and len(gone) < len(before)):

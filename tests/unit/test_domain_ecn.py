@@ -298,6 +298,8 @@ def test_a_correction_in_another_file_asks_nothing() -> None:
     told += shop.notice(draft("42", items=(one, two, three), released=when), file="c.csv", source="sap")
     told += shop.notice(draft("42", items=(one,), released=when), file="c.csv", source="sap")
     told += shop.notice(draft("42", items=(two,), released=when), file="c.csv", source="sap")
+    shop.notice(draft("43", program="P4", released=when, status=Status.IN_WORK), file="a.csv")
+    told += shop.notice(draft("43", program="P5", released=when), file="b.csv")
     assert EventType.ECN_UNROUTED not in types(told)
 
 

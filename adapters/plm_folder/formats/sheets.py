@@ -14,9 +14,7 @@ from edge_bridge.ports import Trace
 MOST_CELLS = 500_000
 _LOOKED_AT = 50  # rows in which the header is looked for
 _UNIMPORTANT = frozenset({"title", "designer"})  # a failed formula there changes no verdict
-_ABOUT = frozenset(
-    {"part", "drawing", "program"}
-)  # beside a number: items of ECNs, though their status stands elsewhere
+_ABOUT = frozenset({"part", "drawing", "program"})  # beside a number: items, though their status stands elsewhere
 _MOST_SHOWN = 12
 
 
