@@ -49,7 +49,7 @@ ITEM_COLUMNS = (
     "lot",
 )
 HEAD_COLUMNS = tuple(column for column in COLUMNS if column not in ITEM_COLUMNS)
-_DECORATION = str.maketrans("", "", " \t\r\n_-./:#*\u3000")
+_DECORATION = str.maketrans("", "", " \t\r\n_-./:#*\u3000\u00ad\u200b\u200c\u200d\u2060\ufeff")
 _MOST_SHOWN = 20
 _MOST_SITES = 32
 

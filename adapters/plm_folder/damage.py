@@ -16,7 +16,8 @@ NARROW = "a spreadsheet cut it off in a column that was too narrow"
 ZEROS = "leading zeros seem to be lost"
 PRECISION = "a spreadsheet keeps 15 digits of a number, the rest is lost"
 FORMAT = "its cell is a number in a format that cannot be read as it is shown"
-REASONS = (SCIENTIFIC, DATE, ERROR, NARROW, ZEROS, PRECISION, FORMAT)
+INVISIBLE = "it holds a character that nobody can see"
+REASONS = (SCIENTIFIC, DATE, ERROR, NARROW, ZEROS, PRECISION, FORMAT, INVISIBLE)
 HINT = "make the column text and export again, or list it under `as_written` if it is right"
 
 IDENTITY = ("number", "part", "drawing", "revision", "program", "version")
@@ -35,6 +36,7 @@ _LOOKS: tuple[tuple[str, str], ...] = (
     (r"#{3,}", NARROW),
 )
 _PATTERNS = tuple((re.compile(pattern, re.IGNORECASE | re.ASCII), reason) for pattern, reason in _LOOKS)
+_UNSEEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 _DIGITS = re.compile("[0-9]+")
 _MOST_SHOWN = 40
 
@@ -44,6 +46,11 @@ def looks(value: str) -> str:
     if value[:1].isalpha() and (value[:1] not in _MONTHS_BEGIN or value[-1:].isalpha()):
         return ""  # the usual revision or part number: no pattern needs to be tried
     return next((reason for pattern, reason in _PATTERNS if pattern.fullmatch(value)), "")
+
+
+def invisible(value: str) -> bool:
+    """Tell whether a value looks the same as another one that it is not: copied from a web page, most likely."""
+    return not value.isascii() and _UNSEEN.search(value) is not None
 
 
 def widths(rows: Iterable[Mapping[str, str]], configured: Mapping[str, int]) -> dict[str, int]:

@@ -26,12 +26,17 @@ def read_date(text: str, formats: Sequence[str], zone: ZoneInfo) -> When | None:
     forward by the gap. Without a time of day it is the start of that day, quality DAY.
     """
     word = text.strip()
-    found = _iso(word) or _formatted(word, formats) or _year_first(word)
-    if found is None or found[0].year not in _YEARS:
+    # one way of reading may give a year that cannot be: to ISO 8601, seconds since 1970 are a morning of the year 1712
+    found = _credible(_iso(word)) or _formatted(word, formats) or _credible(_year_first(word))
+    if found is None:
         return None
     moment, quality = found
     aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=zone, fold=0)
     return When(from_datetime(aware.astimezone(UTC)), quality, text)
+
+
+def _credible(found: tuple[datetime, TimeQuality] | None) -> tuple[datetime, TimeQuality] | None:
+    return found if found is not None and found[0].year in _YEARS else None
 
 
 def _iso(word: str) -> tuple[datetime, TimeQuality] | None:
@@ -50,15 +55,21 @@ def _iso(word: str) -> tuple[datetime, TimeQuality] | None:
 def _formatted(word: str, formats: Sequence[str]) -> tuple[datetime, TimeQuality] | None:
     for form in formats:
         if form in EPOCHS:
-            if (counted := _counted(word, EPOCHS[form])) is not None:
-                return counted, TimeQuality.INSTANT
-            continue
-        try:
-            moment = datetime.strptime(word, form)
-        except ValueError:
-            continue
-        return moment, TimeQuality.INSTANT if _TIME_DIRECTIVES.search(form) else TimeQuality.DAY
+            counted = _counted(word, EPOCHS[form])
+            found = None if counted is None else (counted, TimeQuality.INSTANT)
+        else:
+            found = _by_form(word, form)
+        if _credible(found) is not None:
+            return found
     return None
+
+
+def _by_form(word: str, form: str) -> tuple[datetime, TimeQuality] | None:
+    try:
+        moment = datetime.strptime(word, form)
+    except ValueError:
+        return None
+    return moment, TimeQuality.INSTANT if _TIME_DIRECTIVES.search(form) else TimeQuality.DAY
 
 
 def _counted(word: str, parts: int) -> datetime | None:

@@ -29,7 +29,8 @@ class Reading:
     """How a site writes: its words for a status (case-folded), its date formats, its zone, its values for empty fields.
 
     from_spreadsheet: the file may have gone through one. as_written: columns whose values are right, whatever they look
-    like. digits: how many digits a column's numbers have.
+    like. digits: how many digits a column's numbers have. halves: items may come without their ECN, whose status the default
+    is then not.
     """
 
     words: Mapping[str, Status]
@@ -40,6 +41,7 @@ class Reading:
     as_written: frozenset[str] = frozenset()
     digits: Mapping[str, int] = field(default_factory=dict)
     stages: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    halves: bool = False
 
 
 @dataclass(slots=True)
@@ -81,14 +83,30 @@ def _gather(records: Sequence[Record], reading: Reading) -> dict[str, _Gathered]
             _check_text(row)
         number = _number(record.head, reading, widths)
         ecn = gathered.setdefault(number, _Gathered())
-        _take_head(ecn, number, record.head, reading)
+        _take_head(ecn, number, record, reading)
         for row in record.items:
             item = _item(row, reading, widths)
-            change = (item.part, item.drawing, item.revision, item.program, item.version, item.sha256, item.machines)
+            change = (
+                *(item.part, item.drawing, item.revision, item.program, item.version, item.sha256, item.machines),
+                *(item.serial_from, item.serial_to, item.lot),
+            )
             ecn.items.setdefault(change, (item, row))  # the same change twice is one change
     if not gathered:
         raise Unreadable("no_rows")
+    for ecn in gathered.values():
+        if len(ecn.items) > 1:
+            _drop_own_line(ecn)
     return gathered
+
+
+def _drop_own_line(ecn: _Gathered) -> None:
+    """Take an ECN's own line off its items: it alone states the status, and the lines below it state the items.
+
+    Where every line states the status, one without an item is an item that was lost on the way, and stays to be told.
+    """
+    own = [key for key, (_, row) in ecn.items.items() if "status" in row.values]
+    if len(own) == 1 and _OF_ITEMS.isdisjoint(ecn.items[own[0]][1].values):
+        del ecn.items[own[0]]
 
 
 def _widths(records: Sequence[Record], reading: Reading) -> dict[str, int]:
@@ -116,10 +134,13 @@ def _number(row: Row, reading: Reading, widths: Mapping[str, int]) -> str:
     return number
 
 
-def _take_head(ecn: _Gathered, number: str, row: Row, reading: Reading) -> None:
+def _take_head(ecn: _Gathered, number: str, record: Record, reading: Reading) -> None:
     """Take the fields of the ECN itself: an empty one says nothing, a different one contradicts."""
+    row, defaults = record.head, reading.defaults
+    if reading.halves and "status" in defaults and _is_half(record):
+        defaults = {column: value for column, value in defaults.items() if column != "status"}
     for column in HEAD_COLUMNS:
-        if not (value := row.values.get(column) or reading.defaults.get(column)):
+        if not (value := row.values.get(column) or defaults.get(column)):
             continue
         known, earlier = ecn.fields.setdefault(column, (value, row))
         if known != value:
@@ -132,6 +153,12 @@ def _take_head(ecn: _Gathered, number: str, row: Row, reading: Reading) -> None:
                 other=known[:80],
                 place=earlier.place,
             )
+
+
+def _is_half(record: Record) -> bool:
+    """Tell whether a row states an item, and nothing describes its ECN."""
+    items = record.items
+    return bool(items) and items[0].place == record.head.place and not _OF_ITEMS.isdisjoint(items[0].values)
 
 
 def _item(row: Row, reading: Reading, widths: Mapping[str, int]) -> Item:
@@ -167,8 +194,6 @@ def _item_values(row: Row, reading: Reading) -> dict[str, str]:
 
 def _doubt(row: Row, reading: Reading, widths: Mapping[str, int]) -> str:
     """Return why this item cannot be what was meant, or nothing."""
-    if not (reading.from_spreadsheet or row.doubts or widths):
-        return ""
     for column, value in row.values.items():
         if column in _COMPARED and (reason := _damage(row, column, reading, widths)):
             return damage.told(column, value, reason)
@@ -179,7 +204,7 @@ def _damage(row: Row, column: str, reading: Reading, widths: Mapping[str, int]) 
     value = row.values.get(column)
     if value is None or column in reading.as_written:
         return ""
-    reason = row.doubts.get(column, "")
+    reason = row.doubts.get(column, "") or (damage.INVISIBLE if damage.invisible(value) else "")
     if not reason and reading.from_spreadsheet:
         reason = damage.looks(value)
     return reason or (damage.ZEROS if damage.too_short(value, widths.get(column)) else "")

@@ -72,7 +72,7 @@ class Halves:
             elif (draft.number, _is_header(draft)) not in self._waiting:
                 whole.append(draft)
                 if _states_items(draft):
-                    self._forget(draft.number)
+                    self._keep(draft, notice)
         if len(whole) == len(notice.ecns) and not any(map(_is_header, whole)):
             return [notice]
         # what is not the whole file is a notice of its own: the file has to be read again after a restart
@@ -102,10 +102,7 @@ class Halves:
         header = _is_header(draft)
         half = _Half(draft, notice.file, notice.sha256, due)
         mine, others = (self._headers, self._items) if header else (self._items, self._headers)
-        mine.pop(draft.number, None)
-        mine[draft.number] = half
-        if len(mine) > self._most:
-            del mine[next(iter(mine))]
+        self._note(mine, half)
         other = others.get(draft.number)
         if other is not None or header:
             self._waiting.pop((draft.number, True), None)
@@ -116,11 +113,19 @@ class Halves:
             self._waiting[draft.number, header] = half
         return None
 
-    def _forget(self, number: str) -> None:
-        """Forget the halves of an ECN that came whole."""
+    def _keep(self, draft: EcnDraft, notice: EcnNotice) -> None:
+        """Note both halves of an ECN that came whole: either of them may come again alone."""
         for known, header in ((self._headers, True), (self._items, False)):
-            known.pop(number, None)
-            self._waiting.pop((number, header), None)
+            self._waiting.pop((draft.number, header), None)
+            known.pop(draft.number, None)
+            if draft.status is not None:
+                self._note(known, _Half(draft, notice.file, notice.sha256, 0))
+
+    def _note(self, known: dict[str, _Half], half: _Half) -> None:
+        known.pop(half.draft.number, None)
+        known[half.draft.number] = half
+        if len(known) > self._most:
+            del known[next(iter(known))]
 
     def _joined(self, pairs: list[tuple[_Half, _Half]], at: Stamp) -> EcnNotice:
         header, items = pairs[0]

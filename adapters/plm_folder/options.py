@@ -216,6 +216,7 @@ class PlmFolderOptions(SourceOptions):
             defaults={str(column): value.strip() for column, value in self.defaults.items() if value.strip()},
             as_written=frozenset(map(str, self.as_written)),
             digits={str(column): count for column, count in self.digits.items()},
+            halves=self.join is not None,
         )
         return {False: reading, True: replace(reading, from_spreadsheet=True)}
 

@@ -49,6 +49,8 @@ def _format(data: bytes, options: PlmFolderOptions) -> str:
             return "xlsx"
         if data.startswith(ole.MAGIC):
             return "xls"
+    elif data.startswith((_ZIP, ole.MAGIC)):
+        raise Unreadable("is_workbook")
     if options.format != "auto":
         return options.format
     start = data[:200].removeprefix(b"\xef\xbb\xbf").replace(b"\0", b"").lstrip(b"\xff\xfe \t\r\n")[:1]

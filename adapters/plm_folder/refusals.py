@@ -38,7 +38,7 @@ REFUSALS: dict[str, tuple[str, str]] = {
     ),
     "several": (
         "`{column}` has {count} different values here: {values}",
-        "make its path in `columns:` more precise, with a condition such as [@name='…']",
+        "make its path in `columns:` more precise, with a condition such as [@name='…'], or let `xml.rows` lead to each item",
     ),
     "no_header": (
         "this item names the ECN {number!r}, which the file does not describe",
@@ -56,6 +56,10 @@ REFUSALS: dict[str, tuple[str, str]] = {
         "this is text with the name of a workbook",
         "many systems write such files: set `format: csv`, or `format: auto`",
     ),
+    "is_workbook": (
+        "this is a workbook or another archive, not text",
+        "set `format: xlsx`, `xls` or `auto`, and a `pattern:` that fits its name",
+    ),
     "password": (
         "the workbook is protected by a password",
         "save it without one",
@@ -71,6 +75,10 @@ REFUSALS: dict[str, tuple[str, str]] = {
     "sheets": (
         "several sheets look like lists of ECNs: {found}",
         "say which count: `sheet: [NAME, …]`",
+    ),
+    "header_over": (
+        "the name of `{column}` stands over several columns ({values}): which one is meant cannot be told",
+        "give each of them a name of its own in the row below, and say which one counts: `columns: {{{column}: NAME}}`",
     ),
     "damaged_number": (
         "the ECN number {value!r} is not what was typed: {reason}",

@@ -24,7 +24,8 @@ _REASONS: dict[str, tuple[str, str]] = {
     ),
     "column": (
         "the column `{column}` is missing; found: {found}",
-        "say which one it is: `columns: {{{column}: <header in the file>}}`; check `encoding:` if they look scrambled",
+        "say which one it is: `columns: {{{column}: <header in the file>}}`, or where the header stands: `header_row:`; "
+        "check `encoding:` if they look scrambled",
     ),
     "column_twice": (
         "the column `{column}` is there twice",
@@ -53,6 +54,10 @@ _REASONS: dict[str, tuple[str, str]] = {
     "shape": (
         "{detail}",
         'write an object, a list of objects, or {{"ecns": [...]}}, with text in every field',
+    ),
+    "other_list": (
+        "`{key}` seems to be a list of items",
+        "call it `items`, or write one object for each item",
     ),
     "number": (
         "the ECN number is missing",

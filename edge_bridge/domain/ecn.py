@@ -64,6 +64,11 @@ class Item:
         )
         return ", ".join(part for part in (serials, f"lot {self.lot}" if self.lot else "") if part)
 
+    @property
+    def missing(self) -> bool:
+        """Tell whether it stands for items that have not come: it says nothing but that it is in doubt."""
+        return bool(self.doubt) and self == Item(row=self.row, doubt=self.doubt)
+
 
 @dataclass(frozen=True, slots=True)
 class EcnDraft:
@@ -84,7 +89,7 @@ class EcnDraft:
 
     @property
     def digest(self) -> str:
-        """Return the content digest: number, status, dates, items; not the title, not the rows."""
+        """Return the content digest: number, status, dates, items, and the category, by which routes go; no title, no rows."""
         items = sorted(
             json.dumps(
                 [i.part, i.drawing, i.revision, i.program, i.version, i.sha256, sorted(i.machines)]
@@ -95,6 +100,7 @@ class EcnDraft:
         )
         dates = [when and [when.utc, when.quality] for when in (self.released, self.effective_from)]
         content = [self.number, self.status, dates, items, sorted(self.supersedes)]
+        content += [self.category] if self.category else []
         return hashlib.sha256(json.dumps(content, ensure_ascii=False).encode()).hexdigest()
 
 

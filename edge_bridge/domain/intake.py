@@ -11,7 +11,7 @@ from edge_bridge.domain.books import Books
 from edge_bridge.domain.claims import KEYS_AT_ONCE
 from edge_bridge.domain.dates import Timing, older_than, timing
 from edge_bridge.domain.deadline import Deadline
-from edge_bridge.domain.ecn import MOST_STEPS, Ecn, EcnDraft, Status
+from edge_bridge.domain.ecn import MOST_STEPS, Ecn, EcnDraft, Item, Status
 from edge_bridge.domain.event import EventType
 from edge_bridge.domain.first_scans import FirstScans
 from edge_bridge.domain.instant import TimeQuality, to_text
@@ -154,6 +154,7 @@ class Intake:
     def _apply(self, draft: EcnDraft, notice: EcnNotice, watched: bool) -> Generator[None, None, None]:
         """Take one ECN's new state in, unless it is the one that is held."""
         held = self._books.state.ecn.get(draft.number)
+        draft, missing = _with_known_items(draft, held)
         if held is not None and held.draft.digest == draft.digest:
             self._note_stage(held, draft, notice)
             return
@@ -172,7 +173,8 @@ class Intake:
         baseline = notice.source if ecn.baseline else None
         reason = "superseded" if ecn.status.in_force else "withdrawn"
         yield from self._refresh(demands | before, ecn if ecn.status.in_force else None, baseline, reason, told)
-        self._say(ecn, was_in_force, before, demands, unrouted, told)
+        taken_over = _taken_over(held, ecn, before, demands)
+        self._say(ecn, was_in_force, before, demands, unrouted + missing + taken_over, told)
 
     def _claim(self, held: Ecn | None, before: Demands, ecn: Ecn, demands: Demands) -> Generator[None, None, None]:
         """Let an ECN demand this instead of what it demanded before."""
@@ -259,6 +261,30 @@ class Intake:
 
     def _tell(self, event: EventType, ecn: Ecn, demands: Demands) -> str:
         return self._books.emit(event, origin=ecn.source, subject=ecn.number, data=ecn_data(ecn, demands))
+
+
+def _with_known_items(draft: EcnDraft, held: Ecn | None) -> tuple[EcnDraft, list[Unrouted]]:
+    """Return an ECN whose items have not come with those that are known of it, and that they have not: a file that has gone,
+    or comes late, takes back nothing."""
+    if held is None or not held.draft.items or not draft.items or not all(item.missing for item in draft.items):
+        return draft, []
+    if all(item.missing for item in held.draft.items):
+        return draft, []
+    return replace(draft, items=held.draft.items), [Unrouted(draft.number, item, item.doubt) for item in draft.items]
+
+
+def _taken_over(held: Ecn | None, ecn: Ecn, before: Demands, demands: Demands) -> list[Unrouted]:
+    """Return an ECN of which another file takes back what the first one demands, where that is hardly a correction: it comes
+    from another source, or has nothing in common with what was there. Two may share a number, or a file hold but one item."""
+    if held is None or not held.status.in_force or ecn.baseline or not demands:
+        return []
+    if (held.source, held.file) == (ecn.source, ecn.file):
+        return []
+    gone = before.keys() - demands.keys()
+    if not gone or (held.source == ecn.source and len(gone) < len(before)):
+        return []
+    reason = f"it was stated by {held.file} of {held.source} before, and what only that file demands no longer holds"
+    return [Unrouted(ecn.number, Item(), reason)]
 
 
 def _event_type(held: Ecn | None, ecn: Ecn) -> EventType:

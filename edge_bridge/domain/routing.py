@@ -106,7 +106,10 @@ def route_steps(draft: EcnDraft, plant: Plant) -> Generator[None, None, Routed]:
         rules = plant.index.matching(item.part, item.drawing, item.program, draft.category)
         machines, unknown = _machines(item, rules, plant)
         found, left = _demands(draft, index, rules, ways.of(item, machines, rules), plant.limit)
+        earlier = _other_need(found, demands)
         demands |= found  # of two rows on one program, the later one holds
+        if earlier is not None:
+            unrouted.append(Unrouted(draft.number, item, _contradiction(*earlier)))
         if unknown:
             unrouted.append(Unrouted(draft.number, item, f"unknown machine: {', '.join(unknown)}"))
         elif not machines:
@@ -280,6 +283,20 @@ def _gap(draft: EcnDraft, item: Item, left: list[str], rules: list[Rule]) -> str
         if 0 < len(unnamed) < len(rule.route.program):
             return f"the ECN does not say what the route's {unnamed[0]} needs"
     return ""
+
+
+def _other_need(found: Demands, demands: Demands) -> tuple[Demand, Demand] | None:
+    """Return what an earlier row demands of a program, and this one, where the machine cannot do both."""
+    both = ((demands[key], demand) for key, demand in found.items() if key in demands)
+    return next(((old, new) for old, new in both if not old.same_need(new)), None)
+
+
+def _contradiction(old: Demand, new: Demand) -> str:
+    """Say that the ECN demands two things of one program."""
+    was, now = (demand.version or f"SHA-256 {(demand.sha256 or '')[:12]}" for demand in (old, new))
+    return (
+        f"{now} is demanded of {new.program} here and {was} at {old.row}; this row holds until the ECN states only one"
+    )
 
 
 def _missing(item: Item, rules: list[Rule]) -> str:

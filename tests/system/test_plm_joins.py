@@ -194,3 +194,17 @@ def test_told_once_whatever_restarts(here: Plant) -> None:
         "ecn.unrouted": before["ecn.unrouted"] + 2,
         "card.raised": after["card.raised"],
     }
+
+
+def test_items_that_were_moved_away_take_nothing_back(here: Plant) -> None:
+    """Another consumer archives the file with the items; after a restart the ECN is alone, and demands what it did."""
+    header(here, "ECN-40")
+    file = items(here, "ECN-40", "EL-40/B")
+    here.heard("obligation.opened", ecn="ECN-40")
+    here.process.stop()
+    file.unlink()
+    here.process.start()
+    header(here, "ECN-41")  # told after what waited before it
+    here.heard("ecn.unrouted", ecn="ECN-41")
+    here.delivered()
+    assert here.events("ecn.changed", ecn="ECN-40") == here.events("ecn.unrouted", ecn="ECN-40") == []

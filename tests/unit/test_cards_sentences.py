@@ -128,8 +128,10 @@ def test_the_parts_of_a_reason() -> None:
         ("no reading for 12 s", "已 12 秒没有读数"),
         ("10.0.0.1:502 says: gateway path unavailable", "10.0.0.1:502 应答：网关路径不可用"),
         ("plc:502: the answer is not Modbus TCP → ring 4711", "plc:502：应答不是 Modbus TCP → ring 4711"),
-        ("say which one it is: `columns: {number: <header in the file>}`; check `encoding:` if they look scrambled",
-         "请在配置中写明：`columns: {number: <文件中的列名>}`；若列名为乱码，请检查 `encoding:`"),
+        ("say which one it is: `columns: {number: <header in the file>}`, or where the header stands: `header_row:`; "
+         "check `encoding:` if they look scrambled",
+         "请在配置中写明：`columns: {number: <文件中的列名>}`，或用 `header_row:` 指明表头所在行；"
+         "若列名为乱码，请检查 `encoding:`"),
     ):  # fmt: skip
         assert told(english, "zh-CN") == chinese
         assert told(english, "en") == english

@@ -8,6 +8,8 @@ The matrix of identity, order and change, and the test that would fail without i
 | the same bytes under the same path | test_the_same_bytes_under_one_path_are_processed_once |
 | changed content, and back | test_a_change_back_to_an_earlier_state_is_a_change |
 | some items changed | test_a_corrected_ecn_supersedes_only_what_changed |
+| another category, by which routes go | test_another_category_is_a_change_where_routes_go_by_it |
+| two rows that demand different things of one program | test_an_ecn_that_contradicts_itself_is_never_silent |
 | fewer items than before | test_an_item_that_is_no_longer_there_ends_its_obligation |
 | changed without revision | test_changed_without_revision_raises_a_card |
 | only texts changed | test_a_drawing_text_alone_starts_no_new_time_limit |
@@ -22,6 +24,8 @@ The matrix of identity, order and change, and the test that would fail without i
 | status going back, and released again | test_released_to_in_work_to_released |
 | closed | test_a_closed_ecn_stays_in_force |
 | file gone | test_a_vanished_file_is_not_a_withdrawal |
+| one number in two sources, or one item a file | test_another_file_that_takes_everything_back_is_never_silent |
+| file with its items gone | test_items_that_have_not_come_take_back_none_that_are_known |
 | effective later | test_a_future_effective_date_waits_visibly_and_is_activated_on_time |
 | effective later, and withdrawn before | test_a_waiting_ecn_that_is_withdrawn_never_comes_into_force |
 | released in the future | test_a_future_release_is_suspect_and_checking_goes_on |
@@ -36,6 +40,7 @@ from dataclasses import replace
 
 import pytest
 
+from edge_bridge.cards import reasons
 from edge_bridge.domain.card import Kind
 from edge_bridge.domain.ecn import Item, Status
 from edge_bridge.domain.event import EventType
@@ -254,6 +259,79 @@ def test_two_rows_on_one_program_make_one_obligation() -> None:
     rows = (Item(program="P1", version="2", machines=("m1",)), Item(program="p1.mpf", version="3", machines=("M1",)))
     shop.notice(draft("E1", items=rows, released=shop.now.utc))
     assert shop.obligation().demand.version == "3"
+
+
+def test_items_that_have_not_come_take_back_none_that_are_known() -> None:
+    """ECN and items in two files: the one with the items was moved away, and after a restart the other one is alone."""
+    shop = Shop()
+    shop.released("E1", "2", released=(when := shop.now.utc))
+    alone = (Item(row="line 2", doubt="its items are missing"),)
+    assert shop.notice(draft("E1", items=alone, released=when), file="head.csv") == []
+    assert shop.requirement().demand.version == "2"
+    told = shop.notice(draft("E1", items=alone, released=when, status=Status.CLOSED), file="head.csv")
+    assert {EventType.ECN_CHANGED, EventType.ECN_UNROUTED} <= {event.type for event in told}
+    assert shop.requirement().demand.version == "2"
+    assert shop.card(Kind.UNROUTED).facts["reason"] == "E1: its items are missing"
+    shop.notice(draft("E1", items=alone, released=when, status=Status.WITHDRAWN), file="head.csv")
+    assert not shop.ledger.books.state.requirement
+    assert not shop.card(Kind.UNROUTED).active
+
+
+@pytest.mark.parametrize("source", ["sap", "plm"])
+def test_another_file_that_takes_everything_back_is_never_silent(source: str) -> None:
+    """Two PLMs that share a number, or one that writes a file for each part of an ECN: the first item would be gone unseen."""
+    shop = Shop(plant("m1", sources={"plm": Source("plm"), "sap": Source("sap")}))
+    shop.notice(draft("42", "2", program="P1", released=shop.now.utc), file="a.csv")
+    told = shop.notice(draft("42", "7", program="P9", released=shop.now.utc), file="b.csv", source=source)
+    assert {EventType.ECN_CHANGED, EventType.ECN_UNROUTED} <= {event.type for event in told}
+    reason = shop.card(Kind.UNROUTED).facts["reason"]
+    assert "it was stated by a.csv of plm before" in reason
+    assert reasons.told(reason.partition(": ")[2], "zh-CN").startswith("此前由 plm 的 a.csv 给出")
+
+
+def test_a_correction_in_another_file_asks_nothing() -> None:
+    """A nightly export under a new name, of which one item is gone and another one new; and one source after another."""
+    shop = Shop(plant("m1", sources={"plm": Source("plm"), "sap": Source("sap")}))
+    one, two, three = (Item(program=f"P{n}", version="2", machines=("m1",)) for n in (1, 2, 3))
+    shop.notice(draft("42", items=(one, two), released=(when := shop.now.utc)), file="a.csv")
+    told = shop.notice(draft("42", items=(two, three), released=when), file="b.csv")
+    told += shop.notice(draft("42", items=(one, two, three), released=when), file="c.csv", source="sap")
+    told += shop.notice(draft("42", items=(one,), released=when), file="c.csv", source="sap")
+    told += shop.notice(draft("42", items=(two,), released=when), file="c.csv", source="sap")
+    shop.notice(draft("43", program="P4", released=when, status=Status.IN_WORK), file="a.csv")
+    told += shop.notice(draft("43", program="P5", released=when), file="b.csv")
+    assert EventType.ECN_UNROUTED not in types(told)
+
+
+def test_an_ecn_that_contradicts_itself_is_never_silent() -> None:
+    """Two rows that ask two versions of one program: one of them holds, and people are asked which one is meant."""
+    shop = Shop(plant("m1", routes=(Route({"part": "*"}, ("m1",), ("{part}",), "{revision}"),)))
+    rows = (Item(part="P", revision="B", row="line 2"), Item(part="P", revision="A", row="line 3"))
+    told = shop.notice(draft("E1", items=rows, released=shop.now.utc))
+    assert EventType.ECN_UNROUTED in types(told)
+    reason = shop.card(Kind.UNROUTED).facts["reason"]
+    assert "A is demanded of P here and B at line 2" in reason
+    assert reasons.told(reason.partition(": ")[2], "zh-CN").startswith("此处对 P 要求 A，而 第 2 行 处要求 B")
+    shop.notice(draft("E1", items=rows[:1], released=shop.now.utc))
+    assert not shop.card(Kind.UNROUTED).active
+
+
+def test_rows_that_demand_the_same_contradict_nothing() -> None:
+    """One program for two parts, or for two lots, asked in the same version."""
+    shop = Shop(plant("m1", routes=(Route({"part": "*"}, ("m1",), ("O1",), "{revision}"),)))
+    rows = (Item(part="P1", revision="B", lot="L1"), Item(part="P1", revision="B", lot="L2"), Item("P2", revision="B"))
+    assert EventType.ECN_UNROUTED not in types(shop.notice(draft("E1", items=rows, released=shop.now.utc)))
+
+
+def test_another_category_is_a_change_where_routes_go_by_it() -> None:
+    """Nothing but the category is corrected, and another program is to be changed."""
+    rules = (Route({"category": kind}, ("m1",), (f"P{kind}",), "{revision}") for kind in ("A", "B"))
+    shop = Shop(plant("m1", routes=tuple(rules)))
+    rows, released = (Item(part="P", revision="B"),), shop.now.utc
+    shop.notice(draft("E1", items=rows, category="A", released=released))
+    shop.notice(draft("E1", items=rows, category="B", released=released))
+    assert [row.demand.program for row in shop.ledger.books.state.requirement.values()] == ["PB"]
+    assert shop.verdicts() == ["excluded:superseded"]
 
 
 def test_a_program_name_may_hold_any_character() -> None:

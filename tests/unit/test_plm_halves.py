@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import hashlib
 
+import pytest
+
 from adapters.plm_folder.halves import Halves, Orphans
+from adapters.plm_folder.options import PlmFolderOptions
+from adapters.plm_folder.reading import read_file
 from edge_bridge.domain.ecn import EcnDraft, Item, Status
 from edge_bridge.domain.instant import MINUTE, Stamp
 from edge_bridge.domain.signal import EcnNotice
+from edge_bridge.options import read_options
 
 TIMEOUT = 10 * MINUTE
 
@@ -130,6 +135,33 @@ def test_a_withdrawal_does_not_wait() -> None:
     assert halves.waiting == ()
     (joined,) = halves.take(notice("P.csv", items("EC-1", "A")))
     assert joined.ecns[0].status is Status.WITHDRAWN
+
+
+@pytest.mark.parametrize("items_first", [False, True])
+def test_a_default_status_is_that_of_the_ecn(items_first: bool) -> None:
+    """Where only released ECNs are exported, items do not become released ones of their own, without the ECN's dates."""
+    given = {"adapter": "plm_folder", "path": ".", "join": {"timeout": "10m"}, "defaults": {"status": "released"}}
+    options = read_options(PlmFolderOptions, given)
+    head = notice("H.csv", *read_file(b"number,title,effective_from\nEC-1,T,2099-01-01\n", options))
+    parts = notice("P.csv", *read_file(b"number,part,revision\nEC-1,EL-1,B\n", options))
+    halves = Halves("plm", TIMEOUT)
+    first, second = (parts, head) if items_first else (head, parts)
+    assert halves.take(first) == []
+    (joined,) = halves.take(second)
+    assert told([joined]) == [("H.csv + P.csv", [("EC-1", "released", 1)])]
+    assert joined.ecns[0].effective_from is not None
+    assert halves.waiting == ()
+
+
+def test_a_header_after_the_whole_ecn_keeps_its_items() -> None:
+    """An export of everything, and later one of the status alone: the items are known, nothing waits."""
+    halves = Halves("plm", TIMEOUT)
+    whole = EcnDraft("EC-1", Status.RELEASED, "released", items=(Item("A", row="line 2"),))
+    assert told(halves.take(notice("W.csv", whole))) == [("W.csv", [("EC-1", "released", 1)])]
+    (closed,) = halves.take(notice("H.csv", header("EC-1", Status.CLOSED)))
+    assert told([closed]) == [("H.csv + W.csv", [("EC-1", "closed", 1)])]
+    (corrected,) = halves.take(notice("P.csv", items("EC-1", "A", "B")))
+    assert told([corrected]) == [("H.csv + P.csv", [("EC-1", "closed", 2)])]
 
 
 def test_a_whole_ecn_passes() -> None:

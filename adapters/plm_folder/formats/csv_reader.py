@@ -76,10 +76,15 @@ def _lines(text: str, delimiter: str) -> Iterator[Line]:
     try:
         for fields in reader:
             if fields:
-                yield start + skipped, [field.strip() for field in fields]
+                yield start + skipped, [_shown(field.strip()) for field in fields]
             start = reader.line_num + 1
     except csv.Error as error:
         raise Unreadable("quotes", f"line {start + skipped}", detail=str(error)) from error
+
+
+def _shown(field: str) -> str:
+    """Return what a spreadsheet shows of `="01"`, which systems write so that no zero is lost."""
+    return field[2:-1].strip() if field.startswith('="') and field.endswith('"') and len(field) > 2 else field
 
 
 def _delimiter(text: str, wanted: Wanted, header_row: int | None) -> str:

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from adapters.plm_folder.columns import Wanted, familiar, find, require
 from adapters.plm_folder.damage import IDENTITY
@@ -16,6 +17,7 @@ _RULER = re.compile(r"\s*[+|]?[-=─═_]{2}[-=─═_+|\s]*")
 _SEGMENT = re.compile(r"[-=─═_]+")
 _HEADER = re.compile(r"\S+(?: \S+)*")  # one blank belongs to a name, two end it
 _LINE_END = re.compile(r"\r\n|\r|\n")
+_BARS = "|│"
 _BETWEEN = " \t|│\0\u3000"
 _LOOKED_AT = 30  # lines in which the header is looked for
 Span = tuple[int, int | None]
@@ -42,12 +44,15 @@ def read_fixed_width(text: str, wanted: Wanted, widths: Widths, *, settled: bool
     at, spans, headers = _columns(lines, wanted, widths)
     layout = Positions(headers, {column: _shown(span) for column, span in spans.items()})
     title, packed = lines[at] if at >= 0 else None, _packed(widths.positions)
+    barred = title is not None and all(_at_bars(title, span) for span in spans.values())
     records: list[Record] = []
     for number, line in enumerate(lines[at + 1 :], at + 2):
         if not line.strip() or line == title or _RULER.fullmatch(line):
             continue  # the header again on a new page
         if len(records) == MOST_ROWS:
             raise Unreadable("too_many", f"line {number}", limit=MOST_ROWS)
+        if barred:
+            _require_bars(line, number, spans)
         row = Row(f"line {number}", _values(line, number, spans, packed=packed), layout)
         records.append(Record(row, (row,)))
     if not terminated and records:
@@ -63,8 +68,7 @@ def _columns(lines: Sequence[str], wanted: Wanted, widths: Widths) -> tuple[int,
     at = widths.header_row - 1 if widths.header_row else _likely_header(lines, wanted)
     line = lines[at] if at < len(lines) else ""
     below = lines[at + 1] if at + 1 < len(lines) else ""
-    ruled = _RULER.fullmatch(below) is not None
-    spans = _under(below) if ruled else _of_names(line)
+    spans = _spans(line, below)
     names = [_text(line[start:end]) for start, end in spans]
     found = find(names, wanted)
     require(found, names, f"line {at + 1}", wanted)
@@ -76,10 +80,20 @@ def _likely_header(lines: Sequence[str], wanted: Wanted) -> int:
 
     def known(index: int) -> int:
         below = lines[index + 1] if index + 1 < len(lines) else ""
-        spans = _under(below) if _RULER.fullmatch(below) else _of_names(lines[index])
-        return familiar([_text(lines[index][start:end]) for start, end in spans], wanted)
+        return familiar([_text(lines[index][start:end]) for start, end in _spans(lines[index], below)], wanted)
 
     return max(range(min(_LOOKED_AT, len(lines))), key=known)
+
+
+def _spans(header: str, below: str) -> list[Span]:
+    """Return the columns: as the ruler below the header shows them, else as its bars do, else where its names begin."""
+    ruled = _under(below) if _RULER.fullmatch(below) else []
+    if len(ruled) > 1:
+        return ruled
+    bars = [at for at, character in enumerate(header) if character in _BARS]
+    if len(bars) > 1:
+        return [(left + 1, right) for left, right in pairwise(bars)]
+    return ruled or _of_names(header)
 
 
 def _under(ruler: str) -> list[Span]:
@@ -114,6 +128,18 @@ def _values(line: str, number: int, spans: Mapping[str, Span], *, packed: bool) 
         if value:
             values[column] = value
     return values
+
+
+def _at_bars(line: str, span: Span) -> bool:
+    start, end = span
+    return end is not None and 0 < start <= end < len(line) and line[start - 1] in _BARS and line[end] in _BARS
+
+
+def _require_bars(line: str, number: int, spans: Mapping[str, Span]) -> None:
+    """Refuse a line whose bars are not below those of the header: its values are others than they seem."""
+    for column, span in spans.items():
+        if not _at_bars(line, span):
+            raise Unreadable("crosses", f"line {number}", column=column, value=_text(line[span[0] : span[1]])[:40])
 
 
 def _crosses(line: str, border: int) -> bool:

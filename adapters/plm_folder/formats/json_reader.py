@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from adapters.plm_folder.columns import ITEM_COLUMNS, Wanted, find, require
+from adapters.plm_folder.columns import ITEM_COLUMNS, Wanted, find, plain, require
 from adapters.plm_folder.formats.table import LONGEST_VALUE, MOST_ROWS, Record, Row
 from adapters.plm_folder.unreadable import Unreadable
 from edge_bridge.ports import Trace
@@ -16,6 +16,8 @@ from edge_bridge.ports import Trace
 Finder = Callable[[tuple[str, ...]], dict[str, str]]
 """From the keys of an object to {column: key}."""
 _LISTS = frozenset({"machines", "supersedes"})
+_ITEMS = "items"
+_NAMED_BY = frozenset({"part", "drawing", "program"})  # what an item is about
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ def read_json(text: str, wanted: Wanted) -> list[Record]:
 
     @lru_cache(maxsize=256)
     def finder(keys: tuple[str, ...]) -> dict[str, str]:
-        return find([key for key in keys if key != "items"], wanted)
+        return find([key for key in keys if plain(key) != _ITEMS], wanted)
 
     if objects:
         keys = tuple(dict.fromkeys(key for _, found in objects for key in found))
@@ -91,20 +93,32 @@ def _objects(content: Any) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _record(path: str, found: dict[str, Any], find: Finder) -> Record:
     head = _row(path, found, find)
-    if "items" not in found:
+    keys = [key for key in found if plain(key) == _ITEMS]
+    if len(keys) > 1:
+        raise Unreadable("key_twice", path, key=keys[1])
+    if not keys:
+        _refuse_other_lists(path, found, find)
         return Record(head, (head,))
-    items = found["items"]
+    items, at = found[keys[0]], _join(path, keys[0])
     if not isinstance(items, list):
-        raise Unreadable("shape", _join(path, "items"), detail="`items` is not a list")
+        raise Unreadable("shape", at, detail="`items` is not a list")
     shared = {column: value for column, value in head.values.items() if column in ITEM_COLUMNS}
     rows = []
     for index, item in enumerate(items):
-        place = f"{_join(path, 'items')}[{index}]"
+        place = f"{at}[{index}]"
         if not isinstance(item, dict):
             raise Unreadable("shape", place, detail="not an object")
         own = _row(place, item, find)
         rows.append(Row(place, shared | dict(own.values), own.layout, head))
     return Record(head, tuple(rows))
+
+
+def _refuse_other_lists(path: str, found: dict[str, Any], find: Finder) -> None:
+    """Refuse a list of items under another name: they would be left out in silence."""
+    for key, value in found.items():
+        for entry in value if isinstance(value, list) else ():
+            if isinstance(entry, dict) and _NAMED_BY & find(tuple(entry)).keys():
+                raise Unreadable("other_list", _join(path, key), key=key[:60])
 
 
 def _row(path: str, found: dict[str, Any], find: Finder) -> Row:

@@ -14,6 +14,7 @@ from edge_bridge.ports import Trace
 MOST_CELLS = 500_000
 _LOOKED_AT = 50  # rows in which the header is looked for
 _UNIMPORTANT = frozenset({"title", "designer"})  # a failed formula there changes no verdict
+_ABOUT = frozenset({"part", "drawing", "program"})  # beside a number: items, though their status stands elsewhere
 _MOST_SHOWN = 12
 
 
@@ -91,7 +92,7 @@ def _chosen(
     likely = [sheet for sheet in shown if _is_list(sheet, wanted, header_row)]
     if len(likely) > 1:
         raise Unreadable("sheets", found=", ".join(sheet.name for sheet in likely[:_MOST_SHOWN]))
-    return likely or [max(shown, key=lambda sheet: familiar(_names(sheet, _header(sheet, wanted, header_row)), wanted))]
+    return likely or [max(shown, key=lambda sheet: familiar(_headers(sheet, wanted, header_row), wanted))]
 
 
 def _called(name: str, sheets: Sequence[Sheet]) -> Sheet:
@@ -103,31 +104,74 @@ def _called(name: str, sheets: Sequence[Sheet]) -> Sheet:
 
 def _is_list(sheet: Sheet, wanted: Wanted, header_row: int | None) -> bool:
     try:
-        found = find(_names(sheet, _header(sheet, wanted, header_row)), wanted)
+        found = find(_headers(sheet, wanted, header_row), wanted)
     except Unreadable:
         return True  # a header twice: it says so when it is read
-    return all(column in found for column in wanted.required)
+    return all(column in found for column in wanted.required) or ("number" in found and bool(_ABOUT & found.keys()))
+
+
+def _headers(sheet: Sheet, wanted: Wanted, header_row: int | None) -> list[str]:
+    return _named(_header_cells(sheet, _header(sheet, wanted, header_row)))
 
 
 def _header(sheet: Sheet, wanted: Wanted, header_row: int | None) -> int:
-    """Return the header's row: as set, or the one among the first ones in which most names are known."""
+    """Return the header's row: as set, or the one among the first ones in which most names are known.
+
+    Where such a name is merged downwards, the header has two rows or more, and its lowest one says what each column is.
+    """
     if header_row is not None:
         return header_row - 1
     first = sorted(sheet.rows)[:_LOOKED_AT]
-    return max(first, key=lambda row: familiar(_names(sheet, row), wanted), default=0)
+    best = max(first, key=lambda row: familiar(_names(sheet, row), wanted), default=0)
+    names = {column: [cell.text] for column, cell in sheet.rows.get(best, {}).items()}
+    lowest = [low for top, left, low, _ in sheet.merged if top == best and familiar(names.get(left, ()), wanted)]
+    return max(lowest, default=best)
+
+
+def _header_cells(sheet: Sheet, at: int) -> dict[int, Cell]:
+    """Return the cells of the header's row, with those that are merged down to it."""
+    cells = dict(sheet.rows.get(at, {}))
+    for top, left, bottom, _ in sheet.merged:
+        if top < at <= bottom and (merged := sheet.rows.get(top, {}).get(left)) is not None:
+            cells[left] = merged
+    return dict(sorted(cells.items()))
 
 
 def _names(sheet: Sheet, row: int) -> list[str]:
-    return [cell.text.strip() for cell in sheet.rows.get(row, {}).values() if cell.text.strip()]
+    return _named(sheet.rows.get(row, {}))
+
+
+def _named(cells: Mapping[int, Cell]) -> list[str]:
+    return [cell.text.strip() for cell in cells.values() if cell.text.strip()]
+
+
+def _require_one_column(sheet: Sheet, at: int, where: Mapping[str, int], wanted: Wanted) -> None:
+    """Refuse a name that stands over several columns with values: which one it means is a guess."""
+    used = set(where.values())
+    tops = {top for top, left, bottom, _ in sheet.merged if top < at <= bottom and left in used}
+    for top, left, bottom, right in sheet.merged:
+        cell = sheet.rows.get(top, {}).get(left)
+        if left == right or cell is None or not (top <= at <= bottom or top in tops):
+            continue
+        meant = [column for column in find([cell.text.strip()], wanted) if column not in _UNIMPORTANT]
+        others = range(left if bottom < at else left + 1, min(right, left + _MOST_SHOWN) + 1)
+        below = (cells for row, cells in sheet.rows.items() if row > at)
+        if any(where.get(column, left) == left for column in meant) and any(
+            number in cells and cells[number].text.strip() for cells in below for number in others
+        ):
+            place = f"sheet {sheet.name}, cell {letters(left)}{top + 1}"
+            raise Unreadable("header_over", place, column=meant[0], values=f"{letters(left)}-{letters(right)}")
 
 
 def _records(sheet: Sheet, wanted: Wanted, header_row: int | None) -> Iterator[Record]:
     at = _header(sheet, wanted, header_row)
-    names = _names(sheet, at)
+    cells = _header_cells(sheet, at)
+    names = _named(cells)
     found = find(names, wanted)
     require(found, names, f"sheet {sheet.name}, row {at + 1}", wanted)
-    columns = {cell.text.strip(): column for column, cell in sheet.rows.get(at, {}).items()}
+    columns = {cell.text.strip(): column for column, cell in cells.items()}
     where = {column: columns[header] for column, header in found.items()}
+    _require_one_column(sheet, at, where, wanted)
     layout = Cells(sheet.name, found, {column: letters(number) for column, number in where.items()})
     spread = _spread(sheet)
     for number in sorted(row for row in sheet.rows if row > at):

@@ -163,20 +163,25 @@ def _row(node: Node, document: _Document, wanted: Wanted, columns: Sequence[str]
 
 def _usual_row(node: Node, document: _Document, wanted: Wanted, columns: Sequence[str]) -> Row:
     """Look for the usual names among an element's own attributes and children, where no paths are set."""
-    stated: dict[str, Found] = {name: (node, name) for name in node.attributes}
-    stated |= {child.name: (child, None) for child in node.inside if not child.inside}
+    stated: dict[str, list[Found]] = {name: [(node, name)] for name in node.attributes}
+    for child in node.inside:
+        if not child.inside:
+            stated.setdefault(child.name, []).append((child, None))
     names = tuple(stated)
     if names not in document.usual:
         document.usual[names] = find(names, wanted)
     places: dict[str, Found] = {}
     values: dict[str, str] = {}
     for column, name in document.usual[names].items():
-        inner, attribute = stated[name]
-        value = inner.text if attribute is None else node.attributes[attribute].strip()
-        if value and (not columns or column in columns):
-            values[column] = _one(column, [value], node)
-            places[column] = stated[name]
+        said = [(value, found) for found in stated[name] if (value := _said(*found))]
+        if said and (not columns or column in columns):
+            values[column] = _one(column, [value for value, _ in said], node)
+            places[column] = said[0][1]
     return Row(node.path, values, Elements(places))
+
+
+def _said(node: Node, attribute: str | None) -> str:
+    return node.text if attribute is None else node.attributes[attribute].strip()
 
 
 def _one(column: str, found: list[str], node: Node) -> str:
