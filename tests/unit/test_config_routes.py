@@ -175,6 +175,8 @@ def test_a_group_is_one_name_for_several_machines(folder: Path) -> None:
 
 GROUPS = {
     "groups: {lathe 7: [lathe-07]}": "`groups`: 'lathe 7' is also the machine 'lathe-07' → give the group a name of its own",
+    "groups: {PLM: [lathe-07]}": "`groups`: 'PLM' is a folder → give the group a name of its own",
+    "groups: {g: [lathe-07], G: [lathe-07]}": "`groups`: 'G' is also the group 'g' → give the group a name of its own",
     "groups: {plm: [lathe-07]}": "`groups`: 'plm' is a folder → give the group a name of its own",
     "groups: {g: []}": "`groups`: 'g' has no machine in it → name machines, or remove the group",
     "groups: {g: [lathe-70]}": "`groups.g`: no machine 'lathe-70' → did you mean 'lathe-07'?",
