@@ -49,7 +49,10 @@ def test_a_program_without_a_version_is_told_although_another_one_has_its_own() 
     assert routed(forgot, other) == (["B.MPF"], told)
     assert routed(replace(forgot, version="{drawing}"), other) == (["B.MPF"], told)
     assert routed(forgot, other, version="7") == (["A.MPF", "B.MPF"], [])
-    assert routed(forgot, replace(other, program=("a.mpf",))) == (["a.mpf"], [])  # the same program, and it has a version
+    assert routed(forgot, replace(other, program=("a.mpf",))) == (
+        ["a.mpf"],
+        [],
+    )  # the same program, and it has a version
 
 
 def test_a_register_key_says_its_machine() -> None:
