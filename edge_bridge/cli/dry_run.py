@@ -126,7 +126,7 @@ class EcnRead:
             return frozenset({("unknown_status", self.draft.status_word)})
         if not self.faulty:
             return frozenset()
-        return frozenset(("doubt" if one.item.doubt else "unrouted", one.reason) for one in self.unrouted)
+        return frozenset((kind_of(one), one.reason) for one in self.unrouted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +152,13 @@ class FileRead:
         if self.error:
             return frozenset({("unreadable", self.what or self.error)})
         return frozenset(cause for one in self.ecns for cause in one.causes)
+
+
+def kind_of(lost: Unrouted) -> str:
+    """Return what has to be mended so that an item leads somewhere: the export, a machine's name, or the routes."""
+    if lost.item.doubt:
+        return "doubt"
+    return "no_machine" if lost.reason.startswith("unknown machine") else "unrouted"
 
 
 def choose(desk: Desk, path: Path, named: str | None, sample: tuple[Path, bytes] | None) -> Choice:

@@ -346,3 +346,25 @@ def test_a_doubt_is_no_missing_route(folder: Path, capsys: pytest.CaptureFixture
     (cause,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("12 file(s), such as"))
     assert "IN DOUBT" in cause
     assert "routes.yaml" not in cause
+
+
+def test_what_to_do_about_a_machine_that_nobody_knows_and_a_row_that_does_not_hold(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No route helps against a name in the ECN; and of two rows on one program the earlier one is not simply left out."""
+    write(folder, "adapters/plm.yaml", "adapter: plm_folder\npath: ../plm\n")
+    write(folder, "edge-bridge.yaml", FILES["edge-bridge.yaml"] + "groups: {turning: [lathe-07]}\n")
+    file = folder.parent / "a.csv"
+    file.write_text(
+        "number,status,part,revision,machines\nE1,released,P1,B,turning\nE1,released,P2,B,\nE1,released,P3,C,\n"
+    )
+    assert main(["--config", str(folder), "ecn", str(file)]) == 1
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    (lost,) = (line for line in lines if line.startswith("UNROUTED: unknown machine: turning"))
+    assert "routes.yaml" not in lost
+    assert "an ECN cannot name a group" in lost
+    earlier = next(place for place, line in enumerate(lines) if line.startswith("line 3: part P2"))
+    later = next(place for place, line in enumerate(lines) if line.startswith("line 4: part P3"))
+    assert (
+        "the same program on the same machine stands in a later row of this ECN: that row holds" in lines[earlier:later]
+    )
