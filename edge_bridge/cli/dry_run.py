@@ -174,10 +174,11 @@ def choose(desk: Desk, path: Path, named: str | None, sample: tuple[Path, bytes]
         return Choice(named, sources[named], "named", len(sources))
     if not sources:
         raise EdgeBridgeError(desk.words("ecn.no_source"), desk.words("ecn.no_source.fix"))
-    for id_, adapter in sources.items():
-        folder = getattr(adapter.options, "path", None)
-        if isinstance(folder, Path) and path.resolve().is_relative_to(folder.resolve()):
-            return Choice(id_, adapter, "folder", len(sources))
+    folders = {id_: _folder(adapter) for id_, adapter in sources.items()}
+    above = {id_: folder for id_, folder in folders.items() if folder and path.resolve().is_relative_to(folder)}
+    if above:
+        nearest = max(above, key=lambda id_: len(above[id_].parts))  # one source's folder may lie below another one's
+        return Choice(nearest, sources[nearest], "folder", len(sources))
     first = next(iter(sources))
     if len(sources) == 1:
         return Choice(first, sources[first], "only", 1)
@@ -185,6 +186,11 @@ def choose(desk: Desk, path: Path, named: str | None, sample: tuple[Path, bytes]
         if sample is not None and _can_read(adapter, *sample):
             return Choice(id_, adapter, "first", len(sources))
     return Choice(first, sources[first], "none", len(sources))
+
+
+def _folder(adapter: AdapterConfig) -> Path | None:
+    folder = getattr(adapter.options, "path", None)
+    return folder.resolve() if isinstance(folder, Path) else None
 
 
 def _can_read(adapter: AdapterConfig, path: Path, data: bytes) -> bool:

@@ -368,3 +368,15 @@ def test_what_to_do_about_a_machine_that_nobody_knows_and_a_row_that_does_not_ho
     assert (
         "the same program on the same machine stands in a later row of this ECN: that row holds" in lines[earlier:later]
     )
+
+
+def test_a_folder_below_another_ones(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The daemon reads a file as the source whose folder it lies in, not as the one that is named first."""
+    write(folder, "adapters/plm.yaml", "adapter: plm_folder\npath: ../plm\n")
+    write(folder, "adapters/plm-2.yaml", "adapter: plm_folder\npath: ../plm/esi\n")
+    write(folder, "adapters/z.yaml", "adapter: plm_folder\npath: ../plm/esi/deep\n")
+    file = folder.parent / "plm" / "esi" / "a.csv"
+    write(file.parent, "a.csv", "number,status,part,revision\nE1,released,P1,B\n")
+    assert main(["--config", str(folder), "ecn", "--json", str(file)]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["source"], said["source_chosen"]) == ("plm-2", "folder")
