@@ -95,7 +95,7 @@ def _files(given: Path, desk: Desk, *, deep: bool = False) -> list[Path]:
         else:
             files = [given] if given.exists() or given.is_symlink() else []
     except OSError as error:
-        raise _unreadable(given, error, desk) from error
+        raise unreadable(given, error, desk) from error
     if not files:
         raise EdgeBridgeError(desk.words("ecn.no_file", file=output.named(given)), desk.words("ecn.no_file.fix"))
     return files
@@ -152,11 +152,12 @@ def _content(path: Path, desk: Desk) -> bytes:
             raise EdgeBridgeError(
                 desk.words("ecn.not_regular", file=output.named(path)), desk.words("ecn.not_regular.fix")
             ) from error
-        raise _unreadable(path, error, desk) from error
+        raise unreadable(path, error, desk) from error
 
 
-def _unreadable(path: Path, error: OSError, desk: Desk) -> EdgeBridgeError:
-    what = desk.words("ecn.no_access", file=output.named(path), error=error.strerror)
+def unreadable(path: Path, error: OSError, desk: Desk) -> EdgeBridgeError:
+    """Return why a file or folder cannot be read, as the system says it, in the reader's language."""
+    what = desk.words("ecn.no_access", file=output.named(path), error=desk.reason(error.strerror or ""))
     return EdgeBridgeError(what, desk.words("ecn.no_access.fix"))
 
 

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from edge_bridge.domain import program
 from edge_bridge.domain.route import Route, beginning, fields_of
 
 Doubt = tuple[int, int, str]
-"""Later rule, earlier rule (places from 0), and which: `dead` or `contradicts`; `unchecked` where there are too many."""
+"""Later rule, earlier rule (places from 0), and which: `dead` or `contradicts`; of one alone `empty`, when it says nothing, and
+`unchecked`, where there are too many."""
 
-MOST_COMPARED = 200_000  # pairs of rules: seconds; a table may hold a hundred thousand patterns
+MOST_COMPARED = 1_000_000  # looks: seconds; a table may hold a hundred thousand patterns
+_DEAR = 5  # looks that two patterns take; a part and a pattern take one
 _WILD = frozenset("*?[")
+_NOTHING = Route({})
 _NARROW = ("part", "drawing", "program")
 
 
 def doubts(routes: Sequence[Route], most: int = MOST_COMPARED) -> Iterator[Doubt]:
     """Yield each rule that earlier ones make pointless, or that contradicts one where both match; a table may hold thousands.
 
-    An exception before the general rule is how routes are meant to be written, and no doubt. most: how many pairs are
-    compared; from the rule at which there are more, `unchecked`, none is.
+    An exception before the general rule is how routes are meant to be written, and no doubt. most: how many looks are
+    taken; from the rule at which there are more, `unchecked`, none is.
     """
     wide = _Wide()
     narrow: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
@@ -31,11 +35,13 @@ def doubts(routes: Sequence[Route], most: int = MOST_COMPARED) -> Iterator[Doubt
         near = sorted(
             [*wide.near(route), *(narrow[key] if key else ())]
         )  # a general rule is no exception to a narrow one
-        compared += len(near)
+        compared += len(near) * (1 if key else _DEAR)
         if compared > most:
             yield later, later, "unchecked"
             return
-        if (doubt := _doubt(routes, near, later)) is not None:
+        if replace(route, match={}) == _NOTHING:
+            yield later, later, "empty"
+        elif (doubt := _doubt(routes, near, later)) is not None:
             yield doubt
         if key is None:
             wide.add(later, route)

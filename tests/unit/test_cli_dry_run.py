@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from dataclasses import replace
@@ -17,6 +18,7 @@ from edge_bridge.cli.desk import Desk
 from edge_bridge.cli.dry_run import Choice, DryRun
 from edge_bridge.cli.dry_run_data import as_data
 from edge_bridge.cli.dry_run_view import show_file
+from edge_bridge.cli.ecn import unreadable
 from edge_bridge.clock import SystemClock
 from edge_bridge.domain.ecn import EcnDraft, Item, Status
 from edge_bridge.errors import AdapterError
@@ -380,3 +382,10 @@ def test_a_folder_below_another_ones(folder: Path, capsys: pytest.CaptureFixture
     assert main(["--config", str(folder), "ecn", "--json", str(file)]) == 0
     said = json.loads(capsys.readouterr().out)
     assert (said["source"], said["source_chosen"]) == ("plm-2", "folder")
+
+
+def test_what_the_system_says_in_chinese(folder: Path) -> None:
+    """Also why a file may not be opened, which the system says in English."""
+    _, desk, _ = dry(folder, Tracer(), "zh-CN")
+    error = unreadable(Path("a.csv"), PermissionError(errno.EACCES, os.strerror(errno.EACCES)), desk)
+    assert error.what == "无法读取 a.csv：权限不足"

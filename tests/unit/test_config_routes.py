@@ -137,6 +137,14 @@ def test_a_route_that_several_earlier_ones_make_pointless(folder: Path) -> None:
     ]
 
 
+def test_a_route_that_says_nothing(folder: Path) -> None:
+    """It matches, and leads to no machine, no program and no version; one that only sets a limit says something."""
+    (warning,) = routes(folder, "- match: {part: 'A*'}\n- match: {part: 'B*'}\n  limit: 5m\n").warnings
+    assert str(warning) == (
+        "site/routes.yaml:1:3: this route leads nowhere → say machines, program or version, or remove it"
+    )
+
+
 def test_a_version_that_an_ecn_may_lack_leaves_something_to_decide(folder: Path) -> None:
     """Where no drawing is named the first rule gives no version and the second one decides: it must not be removed."""
     body = "  machines: [lathe-07]\n  program: '{part}.MPF'\n  version: "

@@ -193,6 +193,13 @@ def test_ten_thousand_patterns_are_checked_against_those_they_may_meet() -> None
     ]
 
 
+def test_a_large_table_beside_general_rules_is_checked_whole() -> None:
+    """A table of ten thousand parts, and a few dozen rules by category: that is no reason to look at less."""
+    general = [Route({"category": f"C{n}*"}, ("m1",), (f"{n}.MPF",), "{revision}") for n in range(30)]
+    parts = [Route({"part": f"P-{n}"}, ("m1",), ("{part}.MPF",), "{revision}") for n in range(10_000)]
+    assert list(doubts([*general, *parts, parts[5]])) == [(10_030, 35, "dead")]
+
+
 def test_too_many_patterns_to_compare_are_told(folder: Path) -> None:
     """Nobody is told that all was looked at when it was not."""
     rows = "".join(f"*-{n}\n" for n in range(700))
