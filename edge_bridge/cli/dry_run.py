@@ -158,6 +158,8 @@ def kind_of(lost: Unrouted) -> str:
     """Return what has to be mended so that an item leads somewhere: the export, a machine's name, or the routes."""
     if lost.item.doubt:
         return "doubt"
+    if lost.reason.endswith("holds until the ECN states only one"):
+        return "two_needs"
     return "no_machine" if lost.reason.startswith("unknown machine") else "unrouted"
 
 

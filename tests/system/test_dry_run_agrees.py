@@ -80,7 +80,7 @@ def test_a_folder_dry_and_for_good(tmp_path: Path) -> None:
         said = {(u["row"], e["ecn"], u["reason"]) for e in ecns if e["status"] for u in e["unrouted"]}
         told = here.events("ecn.unrouted")
         assert said == {(item["row"], one["ecn"], item["reason"]) for one in told for item in one["items"]}
-        assert {ecn for _, ecn, _ in said} == {"A4", "A5", "A6", "B2", "B3", "B6"}
+        assert {ecn for _, ecn, _ in said} == {"A4", "A5", "A6", "A8", "B2", "B3", "B6"}
 
         with Snapshot.open(here.site.database, KINDS) as past:
             held = {(key, r.demand.ecn, r.demand.version) for key, r in past.rows("requirement").items()}
