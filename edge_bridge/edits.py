@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-PATTERNS = ("*.yaml", "*.csv", "tables/*.csv", "adapters/*.yaml", "cards/*.yaml")
+PATTERNS = ("*.yaml", "*.[cC][sS][vV]", "tables/*.[cC][sS][vV]", "adapters/*.yaml", "cards/*.yaml")
 Signature = tuple[tuple[str, int, int, int], ...]
 
 

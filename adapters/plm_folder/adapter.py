@@ -18,6 +18,7 @@ from adapters.plm_folder.halves import Halves
 from adapters.plm_folder.intake import Intake
 from adapters.plm_folder.joining import joined, refused
 from adapters.plm_folder.mounts import Mount, mount_of, not_mounted
+from adapters.plm_folder.names import shown, soundly_named
 from adapters.plm_folder.options import PlmFolderOptions
 from adapters.plm_folder.reading import read_file, trace_file
 from adapters.plm_folder.sandbox import READER, Limits, Sandbox
@@ -73,6 +74,7 @@ class PlmFolderAdapter:
     def read(self, name: str, data: bytes) -> tuple[EcnDraft, ...]:
         """Return what these bytes would be read as. Raises AdapterError with the reason and the fix."""
         try:
+            _require_sound(name)
             return read_file(data, self.options)
         except Unreadable as error:
             raise _refused(name, error) from error
@@ -80,6 +82,7 @@ class PlmFolderAdapter:
     def trace(self, name: str, data: bytes) -> tuple[TracedEcn, ...]:
         """Return the ECNs of a file with the origin of every field. Raises AdapterError with the place and the fix."""
         try:
+            _require_sound(name)
             return trace_file(data, self.options)
         except Unreadable as error:
             raise _refused(name, error) from error
@@ -161,8 +164,14 @@ class PlmFolderAdapter:
         return self.options.watch == "poll"
 
 
+def _require_sound(name: str) -> None:
+    """Refuse a name that the folder's own reader refuses before it opens the file."""
+    if not soundly_named(name):
+        raise Unreadable("name")
+
+
 def _refused(name: str, error: Unreadable) -> AdapterError:
-    place = f"{name}: {error.where}" if error.where else name
+    place = f"{shown(name)}: {error.where}" if error.where else shown(name)
     return AdapterError(f"{place}: {error.what}", error.hint)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from edge_bridge.cards import place, told
+from edge_bridge.cli import output
 from edge_bridge.cli.desk import Desk
 from edge_bridge.cli.dry_halves import Stated, joined
 from edge_bridge.config import AdapterConfig
@@ -20,7 +21,7 @@ from edge_bridge.domain.ledger import Ledger
 from edge_bridge.domain.portions import finished
 from edge_bridge.domain.reading import Reading
 from edge_bridge.domain.requirement import Requirement
-from edge_bridge.domain.routing import Demand, Unrouted, machine_of, route
+from edge_bridge.domain.routing import Demand, Demands, Unrouted, machine_of, route
 from edge_bridge.domain.signal import EcnNotice
 from edge_bridge.domain.state import KINDS, State
 from edge_bridge.errors import AdapterError, EdgeBridgeError
@@ -60,9 +61,9 @@ class Choice:
         return bool(getattr(self.adapter.options, "subfolders", False))
 
     def wants(self, name: str) -> bool:
-        """Tell whether the source would take a file of this name."""
-        pattern = getattr(self.adapter.options, "file_name", None)
-        return pattern is None or pattern.fullmatch(name) is not None
+        """Tell whether the source would take a file of this name, below its folder."""
+        takes = getattr(self.adapter.options, "takes", None)
+        return takes is None or bool(takes(name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +78,10 @@ class Outlook:
 
     @property
     def in_force(self) -> bool:
-        """Whether this very ECN would rule."""
-        return self.rules is not None and self.rules.demand.ecn == self.demand.ecn
+        """Whether this very demand would rule: not another ECN's, and not what the same ECN says elsewhere."""
+        if self.rules is None or self.rules.demand.ecn != self.demand.ecn:
+            return False
+        return self.rules.demand.same_need(self.demand)
 
     @property
     def colour(self) -> str:
@@ -101,6 +104,7 @@ class EcnRead:
     timing: Timing
     ecn: Ecn | None
     same: bool
+    demands: Demands
     outlooks: tuple[Outlook, ...] = ()
     unrouted: tuple[Unrouted, ...] = ()
     origin: TracedEcn | None = None
@@ -120,7 +124,9 @@ class EcnRead:
             return frozenset({("alone" if self.alone else "bare", "")})
         if self.draft.status is None:
             return frozenset({("unknown_status", self.draft.status_word)})
-        return frozenset(("unrouted", one.reason) for one in self.unrouted) if self.faulty else frozenset()
+        if not self.faulty:
+            return frozenset()
+        return frozenset((kind_of(one), one.reason) for one in self.unrouted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +154,15 @@ class FileRead:
         return frozenset(cause for one in self.ecns for cause in one.causes)
 
 
+def kind_of(lost: Unrouted) -> str:
+    """Return what has to be mended so that an item leads somewhere: the export, a machine's name, or the routes."""
+    if lost.item.doubt:
+        return "doubt"
+    if lost.reason.endswith("holds until the ECN states only one"):
+        return "two_needs"
+    return "no_machine" if lost.reason.startswith("unknown machine") else "unrouted"
+
+
 def choose(desk: Desk, path: Path, named: str | None, sample: tuple[Path, bytes] | None) -> Choice:
     """Return the source that would read a file: the named one, the one whose folder it lies in, the only, the first."""
     sources = {id_: adapter for id_, adapter in desk.config.adapters.items() if hasattr(adapter.adapter, "read")}
@@ -161,10 +176,11 @@ def choose(desk: Desk, path: Path, named: str | None, sample: tuple[Path, bytes]
         return Choice(named, sources[named], "named", len(sources))
     if not sources:
         raise EdgeBridgeError(desk.words("ecn.no_source"), desk.words("ecn.no_source.fix"))
-    for id_, adapter in sources.items():
-        folder = getattr(adapter.options, "path", None)
-        if isinstance(folder, Path) and path.resolve().is_relative_to(folder.resolve()):
-            return Choice(id_, adapter, "folder", len(sources))
+    folders = {id_: _folder(adapter) for id_, adapter in sources.items()}
+    above = {id_: folder for id_, folder in folders.items() if folder and path.resolve().is_relative_to(folder)}
+    if above:
+        nearest = max(above, key=lambda id_: len(above[id_].parts))  # one source's folder may lie below another one's
+        return Choice(nearest, sources[nearest], "folder", len(sources))
     first = next(iter(sources))
     if len(sources) == 1:
         return Choice(first, sources[first], "only", 1)
@@ -172,6 +188,11 @@ def choose(desk: Desk, path: Path, named: str | None, sample: tuple[Path, bytes]
         if sample is not None and _can_read(adapter, *sample):
             return Choice(id_, adapter, "first", len(sources))
     return Choice(first, sources[first], "none", len(sources))
+
+
+def _folder(adapter: AdapterConfig) -> Path | None:
+    folder = getattr(adapter.options, "path", None)
+    return folder.resolve() if isinstance(folder, Path) else None
 
 
 def _can_read(adapter: AdapterConfig, path: Path, data: bytes) -> bool:
@@ -199,28 +220,33 @@ class DryRun:
         return self.read_all([(name, data)], traced=traced)[0]
 
     def read_all(self, files: Iterable[tuple[str, bytes | EdgeBridgeError]], *, traced: bool = False) -> list[FileRead]:
-        """Return the same of several files, one after another; where a source joins two files, of all of them together.
+        """Return the same of several files, taken in one after another, and what becomes of each when all are; where a
+        source joins two files, of all of them together.
 
         Each with its bytes, or why they cannot be had.
         """
         if not self._choice.joins:
-            return [self._taken(*self._parse(name, data, traced=traced)) for name, data in files]
-        parsed = [self._parse(name, data, traced=traced) for name, data in files]
-        whole = joined({read.name: stated for read, stated in parsed})
-        return [self._taken(read, whole[read.name], len(stated)) for read, stated in parsed]
+            taken = [self._taken(*self._parse(name, data, traced=traced)) for name, data in files]
+        else:
+            parsed = [self._parse(name, data, traced=traced) for name, data in files]
+            whole = joined({read.name: stated for read, stated in parsed})
+            taken = [self._taken(read, whole[read.name], len(stated)) for read, stated in parsed]
+        # only now: a later file may change, supersede or withdraw what an earlier one says
+        return [replace(one, ecns=tuple(self._judged(ecn) for ecn in one.ecns)) for one in taken]
 
     def _parse(self, name: str, data: bytes | EdgeBridgeError, *, traced: bool) -> tuple[FileRead, list[Stated]]:
+        shown = output.named(name)
         if isinstance(data, EdgeBridgeError):
-            return FileRead(name, "", error=str(data), what=str(data)), []
+            return FileRead(shown, "", error=str(data), what=str(data)), []
         digest, adapter = hashlib.sha256(data).hexdigest(), self._choice.adapter.adapter
         try:
             if traced and hasattr(adapter, "trace"):
                 origins = cast(Traces, adapter).trace(name, data)
-                return FileRead(name, digest), [Stated(origin.draft, origin) for origin in origins]
-            return FileRead(name, digest), [Stated(draft) for draft in self._choice.reader.read(name, data)]
+                return FileRead(shown, digest), [Stated(origin.draft, origin) for origin in origins]
+            return FileRead(shown, digest), [Stated(draft) for draft in self._choice.reader.read(name, data)]
         except AdapterError as error:
-            chinese = _in_chinese(name, error)
-            return FileRead(name, digest, error=str(error), chinese=chinese, what=_what(error)), []
+            chinese = _in_chinese(shown, error)
+            return FileRead(shown, digest, error=str(error), chinese=chinese, what=_what(error)), []
 
     def _taken(self, read: FileRead, stated: Sequence[Stated], of: int = 0) -> FileRead:
         """Take in what a file states. of: what it stated before parts of it went to the ECNs of another file."""
@@ -239,10 +265,11 @@ class DryRun:
             # a name of its own: a file that the daemon has taken in already would not be looked at again
             notice = EcnNotice(self._choice.id, self._desk.now, f"dry run/{name}/{draft.number}", digest, (draft,))
             finished(self._ledger.intake.take(notice))  # and no cards: nobody reads them here
-        outlooks = tuple(self._outlook(key, demand) for key, demand in demands.items())
-        return EcnRead(
-            draft, dates, books.state.ecn.get(draft.number), same, outlooks, tuple(unrouted), one.origin, alone, bare
-        )
+        held = books.state.ecn.get(draft.number)
+        return EcnRead(draft, dates, held, same, demands, (), tuple(unrouted), one.origin, alone, bare)
+
+    def _judged(self, one: EcnRead) -> EcnRead:
+        return replace(one, outlooks=tuple(self._outlook(key, demand) for key, demand in one.demands.items()))
 
     def _outlook(self, key: str, demand: Demand) -> Outlook:
         books, name = self._ledger.books, machine_of(key)

@@ -22,6 +22,7 @@ def as_data(found: Sequence[FileRead], choice: Choice, desk: Desk) -> dict[str, 
             {
                 "file": one.name,
                 "sha256": one.sha256,
+                "name_fits": choice.wants(one.name),
                 "error": one.error or None,
                 "elsewhere": one.elsewhere,
                 "ecns": [_ecn_data(ecn, desk) for ecn in one.ecns],

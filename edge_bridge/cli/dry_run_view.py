@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from edge_bridge.cli import output
 from edge_bridge.cli.desk import Desk
-from edge_bridge.cli.dry_run import EcnRead, FileRead, Outlook
+from edge_bridge.cli.dry_run import EcnRead, FileRead, Outlook, kind_of
 from edge_bridge.cli.words import known
 from edge_bridge.domain.ecn import STAGES
 from edge_bridge.domain.instant import When
@@ -101,7 +101,7 @@ def _lines(one: EcnRead, desk: Desk, *, fields: bool) -> Iterator[tuple[str, str
     by_item: defaultdict[int, list[Outlook]] = defaultdict(list)
     for outlook in one.outlooks:
         by_item[outlook.demand.item].append(outlook)
-    reasons = {id(u.item): u.reason for u in one.unrouted if not one.bare}
+    lost_ways = {id(lost.item): lost for lost in one.unrouted if not one.bare}
     for lost in one.unrouted if not draft.items and not one.bare else ():
         yield desk.words("ecn.unrouted", reason=desk.reason(lost.reason)), "bold red", 4
     for place, item in enumerate(draft.items):
@@ -114,8 +114,10 @@ def _lines(one: EcnRead, desk: Desk, *, fields: bool) -> Iterator[tuple[str, str
             yield desk.words("effectivity", text=desk.reason(item.effectivity)), "yellow", 6
         if origin is not None and place < len(origin.items):
             yield from _origins(origin.items[place], desk, indent=6)
-        if reason := reasons.get(id(item)):
-            yield desk.words("ecn.doubt" if item.doubt else "ecn.unrouted", reason=desk.reason(reason)), "bold red", 6
+        if (found := lost_ways.get(id(item))) is not None:
+            yield desk.words(f"ecn.{kind_of(found)}", reason=desk.reason(found.reason)), "bold red", 6
+        elif not by_item[place]:
+            yield desk.words("ecn.later_row"), "yellow", 6
         for outlook in by_item[place]:
             yield _demand(outlook, desk), "", 6
             yield _outlook(outlook, desk, held=one.same), STYLES[outlook.colour], 8

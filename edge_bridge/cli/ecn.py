@@ -22,7 +22,7 @@ HELP = "Dry run of an ECN file. Exit code 1: something is unreadable, unrouted, 
 MOST_FILES = 10  # of a folder, that are shown whole; of more, only those that somebody must look at
 MOST_FAULTY = 5  # of many files, that are shown whole; the causes of all are counted
 LARGE = 200_000  # bytes
-LARGEST = 50_000_000  # bytes; no source reads more
+LARGEST = 100_000_001  # bytes; no source reads more: one too many, so that its reader sees that there are more
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +43,10 @@ def run(args: argparse.Namespace) -> int:
     choice = choose(desk, args.file, args.source, _sample(files, desk))
     if choice.subfolders and args.file.is_dir():
         files = _files(args.file, desk, deep=True)
-    wanted = [path for path in files if len(files) == 1 or choice.wants(path.name)]
+    wanted = [path for path in files if path == args.file or choice.wants(_name(args.file, path))]
+    if not wanted:
+        what = desk.words("ecn.none_fits", count=len(files), file=output.named(args.file), source=choice.id)
+        raise EdgeBridgeError(what, desk.words("ecn.none_fits.fix"))
     traced = args.fields or len(wanted) <= MOST_FILES
     snapshot = _database(desk)
     try:
@@ -60,6 +63,8 @@ def run(args: argparse.Namespace) -> int:
         if snapshot is None:
             output.paragraph(desk.words("ecn.no_database"), "yellow")
         _show(found, choice, desk, fields=args.fields)
+        if not args.file.is_dir() and not choice.wants(args.file.name):
+            output.paragraph(desk.words("ecn.not_taken", source=choice.id), "yellow")
         if skipped := len(files) - len(wanted):
             output.paragraph(desk.words("ecn.skipped", count=skipped), "dim")
         output.paragraph(summary(found, desk), "bold")
@@ -85,14 +90,27 @@ def _files(given: Path, desk: Desk, *, deep: bool = False) -> list[Path]:
     try:
         if given.is_dir():
             found = given.rglob("*") if deep else given.iterdir()
-            files = sorted(path for path in found if not _hidden(path.relative_to(given)) and not path.is_dir())
+            below = [path for path in found if not _hidden(path.relative_to(given)) and not path.is_dir()]
+            files = sorted(below, key=lambda path: (_modified(path), _name(given, path)))  # as the daemon takes them in
         else:
             files = [given] if given.exists() or given.is_symlink() else []
     except OSError as error:
-        raise _unreadable(given, error, desk) from error
+        raise unreadable(given, error, desk) from error
     if not files:
-        raise EdgeBridgeError(desk.words("ecn.no_file", file=given), desk.words("ecn.no_file.fix"))
+        raise EdgeBridgeError(desk.words("ecn.no_file", file=output.named(given)), desk.words("ecn.no_file.fix"))
     return files
+
+
+def _name(given: Path, path: Path) -> str:
+    """Return a file's name as its source calls it, below the folder."""
+    return path.name if path == given else path.relative_to(given).as_posix()
+
+
+def _modified(path: Path) -> int:
+    try:
+        return path.lstat().st_mtime_ns
+    except OSError:
+        return 0  # it went away, and is told when its turn comes
 
 
 def _hidden(path: Path) -> bool:
@@ -112,7 +130,7 @@ def _sample(files: Sequence[Path], desk: Desk) -> tuple[Path, bytes] | None:
 def _contents(given: Path, files: Iterable[Path], desk: Desk) -> Iterator[tuple[str, bytes | EdgeBridgeError]]:
     """Yield each file's name, below the folder, and its bytes, or why they cannot be had: one file stops no other."""
     for path in files:
-        name = path.name if path == given else path.relative_to(given).as_posix()
+        name = _name(given, path)
         try:
             yield name, _content(path, desk)
         except EdgeBridgeError as error:
@@ -125,18 +143,21 @@ def _content(path: Path, desk: Desk) -> bytes:
         # a pipe is opened without waiting for somebody who writes into it
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise EdgeBridgeError(desk.words("ecn.not_regular", file=path), desk.words("ecn.not_regular.fix"))
+                raise EdgeBridgeError(
+                    desk.words("ecn.not_regular", file=output.named(path)), desk.words("ecn.not_regular.fix")
+                )
             return file.read(LARGEST)
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.ENXIO):  # a link; a socket
             raise EdgeBridgeError(
-                desk.words("ecn.not_regular", file=path), desk.words("ecn.not_regular.fix")
+                desk.words("ecn.not_regular", file=output.named(path)), desk.words("ecn.not_regular.fix")
             ) from error
-        raise _unreadable(path, error, desk) from error
+        raise unreadable(path, error, desk) from error
 
 
-def _unreadable(path: Path, error: OSError, desk: Desk) -> EdgeBridgeError:
-    what = desk.words("ecn.no_access", file=path, error=error.strerror)
+def unreadable(path: Path, error: OSError, desk: Desk) -> EdgeBridgeError:
+    """Return why a file or folder cannot be read, as the system says it, in the reader's language."""
+    what = desk.words("ecn.no_access", file=output.named(path), error=desk.reason(error.strerror or ""))
     return EdgeBridgeError(what, desk.words("ecn.no_access.fix"))
 
 

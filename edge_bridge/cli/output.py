@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -135,6 +136,12 @@ def safe(value: object) -> str:
     return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
+def named(file: object) -> str:
+    """Return a file's name on one line, whatever bytes it has on the disk: what is no UTF-8 as \\xff."""
+    text = os.fsencode(str(file)).decode("utf-8", "backslashreplace")
+    return safe(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
 def duration(value: Milliseconds, language: str = "en") -> str:
     """Return milliseconds as people say them, in at most two units: `2 h 5 min`, `2小时5分`."""
     seconds, sign = abs(value) // 1000, "-" if value <= -1000 else ""
@@ -172,7 +179,15 @@ def local_time(utc: Milliseconds | None, timezone: str, *, seconds: bool = False
     return f"{moment:%Y-%m-%d %H:%M:%S}" if seconds else f"{moment:%Y-%m-%d %H:%M}"
 
 
+class _Console(Console):
+    """A console that tells of a reader who went away like any other output: rich would exit with 1, `it found something`."""
+
+    def on_broken_pipe(self) -> None:
+        """Let whoever runs the command decide."""
+        raise BrokenPipeError
+
+
 def console_now() -> Console:
     """Return a console for standard output as it is now; a pipe is not cut to a terminal's width."""
     terminal = sys.stdout.isatty()
-    return Console(file=sys.stdout, highlight=False, markup=False, emoji=False, width=None if terminal else 200)
+    return _Console(file=sys.stdout, highlight=False, markup=False, emoji=False, width=None if terminal else 200)

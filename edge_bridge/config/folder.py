@@ -244,6 +244,11 @@ def _route_doubts(routes: tuple[Route, ...], folder: Path) -> Iterator[ConfigErr
             yield ConfigError(
                 f"this route never decides anything: {first} comes first", "remove one of them", where=where
             )
+        elif kind == "empty":
+            yield ConfigError("this route leads nowhere", "say machines, program or version, or remove it", where=where)
+        elif kind == "unchecked":
+            what = "too many patterns to compare each with each: from this route on, overlaps and dead rules are not looked for"
+            yield ConfigError(what, "name parts, or what they begin with, such as EL-17*", where=where)
         else:
             what = f"this route and {first} give one program two versions; where both match, the first decides"
             yield ConfigError(what, "put the special case first, or make the patterns narrower", where=where)

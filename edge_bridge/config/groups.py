@@ -20,10 +20,15 @@ def groups_of(groups: Groups, names: Names) -> Groups:
 
 
 def group_problems(groups: Groups, names: Names, section: Section) -> Iterator[ConfigError]:
-    """Yield what is wrong: a group called like a machine, one with nobody in it, a member that is no machine."""
+    """Yield what is wrong: a group called like a machine or another group, one with nobody in it, a member that is no machine."""
+    called: dict[str, str] = {}
     for name, members in groups.items():
         key: Key = ("groups", name)
-        if (taken := names.ids(name)) or name in names.sources:
+        if (other := called.setdefault(name.strip().casefold(), name)) != name:
+            what = f"`groups`: {name!r} is also the group {other!r}"
+            yield ConfigError(what, "give the group a name of its own", key=key, where=section.where(key))
+        folders = {source.casefold() for source in names.sources}
+        if (taken := names.ids(name)) or name.strip().casefold() in folders:
             what = (
                 f"`groups`: {name!r} is also the machine {taken[0]!r}" if taken else f"`groups`: {name!r} is a folder"
             )

@@ -4,45 +4,123 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 
-from edge_bridge.domain.route import Route
+from edge_bridge.domain import program
+from edge_bridge.domain.route import Route, beginning, fields_of
 
 Doubt = tuple[int, int, str]
-"""Later rule, earlier rule (places from 0), and which: `dead` or `contradicts`."""
+"""Later rule, earlier rule (places from 0), and which: `dead` or `contradicts`; of one alone `empty`, when it says nothing, and
+`unchecked`, where there are too many."""
 
+MOST_COMPARED = 1_000_000  # looks: seconds; a table may hold a hundred thousand patterns
+_DEAR = 5  # looks that two patterns take; a part and a pattern take one
 _WILD = frozenset("*?[")
+_NOTHING = Route({})
 _NARROW = ("part", "drawing", "program")
 
 
-def doubts(routes: Sequence[Route]) -> Iterator[Doubt]:
-    """Yield each rule that an earlier one makes pointless, or contradicts where both match; a table may hold thousands.
+def doubts(routes: Sequence[Route], most: int = MOST_COMPARED) -> Iterator[Doubt]:
+    """Yield each rule that earlier ones make pointless, or that contradicts one where both match; a table may hold thousands.
 
-    An exception before the general rule is how routes are meant to be written, and no doubt.
+    An exception before the general rule is how routes are meant to be written, and no doubt. most: how many looks are
+    taken; from the rule at which there are more, `unchecked`, none is.
     """
-    wide: list[int] = []
+    wide = _Wide()
     narrow: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+    compared = 0
     for later, route in enumerate(routes):
         key = _narrow(route)
-        near = [*wide, *narrow[key]] if key else wide  # a general rule after a narrow one: that is its exception
-        for earlier in sorted(near):
-            if (what := _doubt(routes[earlier], route)) is not None:
-                yield later, earlier, what
-                break
-        (wide if key is None else narrow[key]).append(later)
+        near = sorted(
+            [*wide.near(route), *(narrow[key] if key else ())]
+        )  # a general rule is no exception to a narrow one
+        compared += len(near) * (1 if key else _DEAR)
+        if compared > most:
+            yield later, later, "unchecked"
+            return
+        if replace(route, match={}) == _NOTHING:
+            yield later, later, "empty"
+        elif (doubt := _doubt(routes, near, later)) is not None:
+            yield doubt
+        if key is None:
+            wide.add(later, route)
+        else:
+            narrow[key].append(later)
 
 
-def _doubt(earlier: Route, later: Route) -> str | None:
-    if not set(earlier.machines) & set(later.machines):
-        return None
-    covered = _covers(earlier, later)
-    within = set(later.program) <= set(earlier.program) and set(later.machines) <= set(earlier.machines)
-    if covered and within and (earlier.version is not None or later.version is None):
-        return "dead"
-    exception = not covered and _covers(later, earlier)
-    same = set(earlier.program) & set(later.program)
-    differ = earlier.version and later.version and earlier.version != later.version
-    return "contradicts" if same and differ and not exception and _meet(earlier, later) else None
+class _Wide:
+    """Rules that are for more than one name, by what those names begin with: only such are compared as can meet."""
+
+    def __init__(self) -> None:
+        self._all: list[int] = []
+        self._any: list[int] = []  # nothing is said of how a name begins
+        self._exactly: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+        self._under: defaultdict[tuple[str, str], list[int]] = defaultdict(list)  # it begins with at least this
+        self._by_field: defaultdict[str, list[int]] = defaultdict(list)
+
+    def add(self, place: int, route: Route) -> None:
+        self._all.append(place)
+        if (key := beginning(route.match)) is None:
+            self._any.append(place)
+            return
+        name, text = key
+        self._exactly[key].append(place)
+        self._by_field[name].append(place)
+        for end in range(1, len(text) + 1):
+            self._under[name, text[:end]].append(place)
+
+    def near(self, route: Route) -> list[int]:
+        """Return the rules that may match an item which this one matches."""
+        if (key := beginning(route.match)) is None:
+            return self._all
+        name, text = key
+        others = [place for field, places in self._by_field.items() if field != name for place in places]
+        shorter = [place for end in range(1, len(text)) for place in self._exactly.get((name, text[:end]), ())]
+        return [*self._any, *others, *shorter, *self._under.get(key, ())]
+
+
+def _doubt(routes: Sequence[Route], near: Sequence[int], later: int) -> Doubt | None:
+    """Return the first doubt about a rule. It is dead when for each program on each machine some earlier one decides."""
+    route = routes[later]
+    left = {(machine, name) for machine in route.machines for name in route.program or ("",)}
+    for at in near:
+        earlier = routes[at]
+        if not set(earlier.machines) & set(route.machines):
+            continue
+        covered = _covers(earlier, route)
+        if covered and _answers_whenever(earlier, route):
+            decided = {(machine, name) for machine in earlier.machines for name in ("", *earlier.program)}
+            left -= decided
+            if not left:
+                return later, at, "dead"
+        if not covered and _covers(route, earlier):
+            continue  # the exception to this rule
+        if _differ(earlier, route) and _meet(earlier, route):
+            return later, at, "contradicts"
+    return None
+
+
+def _answers_whenever(earlier: Route, later: Route) -> bool:
+    """Tell whether the earlier rule names a version whenever the later one would: a template may lack its field."""
+    if later.version is None:
+        return True  # then the ECN itself says it, to both
+    if earlier.version is None:
+        return False
+    given = {name for name, pattern in later.match.items() if pattern.strip("*")}
+    return set(fields_of(earlier.version)) <= {
+        "revision",
+        *given,
+        *fields_of(later.version),
+    }  # an ECN without one is none
+
+
+def _differ(earlier: Route, later: Route) -> bool:
+    """Tell whether two rules give one program two versions; rules without a program are for whatever the ECN names."""
+    if not (earlier.version and later.version) or earlier.version == later.version:
+        return False
+    one, other = ({program.key(name) for name in route.program} or {""} for route in (earlier, later))
+    return bool(one & other)
 
 
 def _covers(wider: Route, route: Route) -> bool:

@@ -81,19 +81,23 @@ class Rule:
 
 
 class RouteIndex:
-    """Every rule in order. A rule for one part, drawing or program is found by its name, so that tables stay quick."""
+    """Every rule in order. A rule for one part, drawing or program is found by its name, and one for names that begin alike
+    by that beginning, so that tables stay quick."""
 
     def __init__(self, routes: Iterable[Route], called: Callable[[str], str | None]) -> None:
         self.rules = tuple(Rule(number, route, called) for number, route in enumerate(routes))
         self._wide: list[Rule] = []
         self._by_digest = {rule.digest: rule for rule in reversed(self.rules)}
         self._narrow: dict[tuple[str, str], list[Rule]] = {}
+        self._beginning: dict[tuple[str, str], list[Rule]] = {}
         for rule in self.rules:
-            key = rule.narrow
-            if key is None:
-                self._wide.append(rule)
-            else:
+            if (key := rule.narrow) is not None:
                 self._narrow.setdefault(key, []).append(rule)
+            elif (key := beginning(rule.route.match)) is not None:
+                self._beginning.setdefault(key, []).append(rule)
+            else:
+                self._wide.append(rule)
+        self._lengths = tuple({(name, len(text)): None for name, text in self._beginning})
 
     def matching(self, part: str | None, drawing: str | None, program: str | None, category: str | None) -> list[Rule]:
         """Return the rules for an item, in the order of the configuration."""
@@ -106,12 +110,23 @@ class RouteIndex:
             "category": (category or "").upper(),
         }
         narrow = [rule for name in _NARROW for rule in self._narrow.get((name, values[name]), ())]
+        for name, length in self._lengths:
+            narrow += self._beginning.get((name, values[name][:length]), ())
         found = [rule for rule in (*self._wide, *narrow) if rule.matches(values)]
         return sorted(found, key=lambda rule: rule.number) if narrow else found
 
     def numbered(self, digest: str) -> Rule | None:
         """Return the rule with this digest, or None."""
         return self._by_digest.get(digest)
+
+
+def beginning(match: Mapping[str, str]) -> tuple[str, str] | None:
+    """Return the first field of an item whose value must begin with a text, and that text, in upper case; else None."""
+    for name in _NARROW:
+        text = _WILD.split(match.get(name, "").upper(), maxsplit=1)[0]
+        if text:
+            return name, text
+    return None
 
 
 @lru_cache(maxsize=4096)

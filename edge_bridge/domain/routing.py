@@ -105,7 +105,8 @@ def route_steps(draft: EcnDraft, plant: Plant) -> Generator[None, None, Routed]:
             continue
         rules = plant.index.matching(item.part, item.drawing, item.program, draft.category)
         machines, unknown = _machines(item, rules, plant)
-        found, left = _demands(draft, index, rules, ways.of(item, machines, rules), plant.limit)
+        led = ways.of(item, machines, rules)
+        found, left = _demands(draft, index, rules, led, plant.limit)
         earlier = _other_need(found, demands)
         demands |= found  # of two rows on one program, the later one holds
         if earlier is not None:
@@ -116,7 +117,7 @@ def route_steps(draft: EcnDraft, plant: Plant) -> Generator[None, None, Routed]:
             unrouted.append(Unrouted(draft.number, item, "no machine named and no route matches"))
         elif not found:
             unrouted.append(Unrouted(draft.number, item, _missing(item, rules)))
-        elif gap := _gap(draft, item, left, rules):
+        elif gap := _gap(draft, item, left, rules) or _unversioned(draft, item, led, found):
             unrouted.append(Unrouted(draft.number, item, gap))
         if index % ITEMS_AT_ONCE == ITEMS_AT_ONCE - 1:
             yield
@@ -297,6 +298,20 @@ def _contradiction(old: Demand, new: Demand) -> str:
     return (
         f"{now} is demanded of {new.program} here and {was} at {old.row}; this row holds until the ECN states only one"
     )
+
+
+def _unversioned(draft: EcnDraft, item: Item, ways: list[_Way], found: Demands) -> str:
+    """Return which program a rule names that nothing is demanded of, because neither it nor another one names its version."""
+    if item.program or item.version or item.sha256:
+        return ""
+    for machine, exact, concerned in ways:
+        for rule, _ in concerned:
+            if rule is None or (rule.route.version and fill(rule.route.version, draft, item)):
+                continue
+            for name in (fill(template, draft, item) for template in rule.route.program):
+                if name and register_key(machine, program.key(name, exact=exact)) not in found:
+                    return f"its routes give no version for {name} on {machine}"
+    return ""
 
 
 def _missing(item: Item, rules: list[Rule]) -> str:

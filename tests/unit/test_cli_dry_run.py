@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from dataclasses import replace
@@ -17,6 +18,7 @@ from edge_bridge.cli.desk import Desk
 from edge_bridge.cli.dry_run import Choice, DryRun
 from edge_bridge.cli.dry_run_data import as_data
 from edge_bridge.cli.dry_run_view import show_file
+from edge_bridge.cli.ecn import unreadable
 from edge_bridge.clock import SystemClock
 from edge_bridge.domain.ecn import EcnDraft, Item, Status
 from edge_bridge.errors import AdapterError
@@ -204,7 +206,7 @@ def test_two_files_of_one_ecn_are_joined(folder: Path, capsys: pytest.CaptureFix
     assert "1 item(s) unrouted" not in said
     (inbox / "a-items.csv").write_text("number,part,revision\nE1,P1,B\n")
     assert main(["ecn", str(inbox), "--config", str(folder), "--json"]) == 0
-    items, head = json.loads(capsys.readouterr().out)["files"]
+    head, items = json.loads(capsys.readouterr().out)["files"]  # the older one first, as the daemon takes them in
     assert (items["elsewhere"], items["ecns"]) == (1, [])
     assert [one["machine"] for one in head["ecns"][0]["demands"]] == ["lathe-07"]
 
@@ -251,3 +253,139 @@ def test_why_a_file_cannot_be_read_in_chinese(folder: Path, capsys: pytest.Captu
         said = capsys.readouterr().out
         assert "该行有 3 个字段，而表头有 2 个" in said
         assert "fields where" not in said
+    (drafts / "0.csv").write_bytes(b"number,status\n\x00E1,released\n")
+    assert main(["--config", str(folder), "--lang", "zh-CN", "ecn", str(drafts / "0.csv")]) == 1
+    assert "the text" not in capsys.readouterr().out
+
+
+def ecns_of(folder: Path, look: Path, capsys: pytest.CaptureFixture[str], code: int) -> list[dict[str, Any]]:
+    """Return every ECN that the dry run finds, in its order."""
+    assert main(["--config", str(folder), "ecn", "--json", str(look)]) == code
+    files = json.loads(capsys.readouterr().out)["files"]
+    return [{"file": one["file"], **ecn} for one in files for ecn in one["ecns"]]
+
+
+def test_files_are_taken_in_as_the_daemon_takes_them_in(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Oldest first, whatever they are called; what a later one changes or withdraws is not told as if it held."""
+    write(folder, "adapters/plm.yaml", "adapter: plm_folder\npath: ../plm\n")
+    drafts = folder.parent / "drafts"
+    drafts.mkdir()
+    rows = {
+        "z": "E1,released,2026-01-05T08:00:00Z,P1,B",
+        "m": "E2,released,2026-01-05T08:00:00Z,P2,B",
+        "b": "E1,released,2026-01-05T08:00:00Z,P1,C",
+        "a": "E2,withdrawn,2026-01-05T08:00:00Z,P2,B",
+    }
+    for age, (name, row) in enumerate(rows.items()):
+        # one program for each part, else the ECNs would rule over each other
+        (drafts / f"{name}.csv").write_text(f"number,status,released,part,revision,program\n{row},{row[-4:-2]}\n")
+        os.utime(drafts / f"{name}.csv", (1_000_000 + age, 1_000_000 + age))
+    found = ecns_of(folder, drafts, capsys, 0)
+    assert [one["file"] for one in found] == ["z.csv", "m.csv", "b.csv", "a.csv"]
+    assert [(d["required"], d["in_force"]) for one in found for d in one["demands"]][:3] == [
+        ("B", False),
+        ("B", False),
+        ("C", True),
+    ]
+    assert main(["--config", str(folder), "ecn", str(drafts)]) == 0
+    assert "would not be in force: E1 (version C) rules" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "late.csv.part", "~$open.csv"])
+def test_a_name_that_the_daemon_would_not_take(folder: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    """In a folder it is passed over, and nothing but such files is a fault; given by itself it is read, and that is told."""
+    write(folder, "adapters/plm.yaml", "adapter: plm_folder\npath: ../plm\npattern: ['*.csv', '*.part']\n")
+    drafts = folder.parent / "drafts"
+    drafts.mkdir()
+    (drafts / name).write_text("number,status,part,revision\nE1,released,P1,B\n", encoding="utf-8")
+    assert main(["--config", str(folder), "ecn", "--json", str(drafts)]) == 1
+    said = json.loads(capsys.readouterr().out)
+    assert (said["ok"], len(said["problems"])) == (False, 1)
+    assert said["problems"][0]["what"].startswith("none of the 1 file(s) in ")
+    assert main(["--config", str(folder), "ecn", str(drafts / name)]) == 0
+    assert "edge-bridge run would not read it: its name does not fit source plm" in capsys.readouterr().out
+    assert main(["--config", str(folder), "ecn", "--json", str(drafts / name)]) == 0
+    (file,) = json.loads(capsys.readouterr().out)["files"]
+    assert file["name_fits"] is False
+    (drafts / "fits.csv").write_text("number,status,part,revision\nE1,released,P1,B\n", encoding="utf-8")
+    assert [one["file"] for one in ecns_of(folder, drafts, capsys, 0)] == ["fits.csv"]
+
+
+def test_names_of_any_bytes(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is no UTF-8 is shown, in JSON that is JSON; a name of two lines is refused, as the daemon refuses it."""
+    write(folder, "adapters/plm.yaml", "adapter: plm_folder\npath: ../plm\n")
+    drafts = folder.parent / "drafts"
+    drafts.mkdir()
+    for name in (b"\xff.csv", b"two\nlines.csv"):
+        Path(os.fsdecode(bytes(drafts) + b"/" + name)).write_text("number,status,part,revision\nE1,released,P1,B\n")
+    assert main(["--config", str(folder), "ecn", "--json", str(drafts)]) == 1
+    files = {one["file"]: one["error"] for one in json.loads(capsys.readouterr().out)["files"]}
+    assert files.keys() == {"\\xff.csv", "two\\nlines.csv"}
+    assert files["\\xff.csv"] is None
+    assert "control character" in files["two\\nlines.csv"]
+    assert main(["--config", str(folder), "ecn", str(drafts)]) == 1
+    assert "\\xff.csv: ECNs: 1" in capsys.readouterr().out
+    assert main(["--config", str(folder), "ecn", "--json", os.fsdecode(b"nowhere\xff")]) == 1
+    assert json.loads(capsys.readouterr().out)["problems"][0]["what"] == "there is no ECN file at nowhere\\xff"
+
+
+def test_a_large_file_is_read_whole(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As large as a source may be told to read: half of it would be another ECN."""
+    write(folder, "adapters/plm.yaml", "adapter: plm_folder\npath: ../plm\nformat: json\nmax_file_size: 100MB\n")
+    file = folder.parent / "large.json"
+    file.write_text('{"number": "E1", "status": "released", "part": "P1",' + " " * 51_000_000 + '"revision": "B"}')
+    assert [one["items"][0]["revision"] for one in ecns_of(folder, file, capsys, 0)] == ["B"]
+
+
+def test_a_doubt_is_no_missing_route(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nobody is sent to routes.yaml for what a spreadsheet did, in a folder of many files either."""
+    write(folder, "adapters/plm.yaml", "adapter: plm_folder\npath: ../plm\n")
+    drafts = folder.parent / "drafts"
+    drafts.mkdir()
+    for n in range(12):
+        (drafts / f"{n}.csv").write_text(f"number,status,part,revision\nE{n},released,1.00E+05,B\n")
+    assert main(["--config", str(folder), "ecn", str(drafts)]) == 1
+    (cause,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("12 file(s), such as"))
+    assert "IN DOUBT" in cause
+    assert "routes.yaml" not in cause
+
+
+def test_what_to_do_about_a_machine_that_nobody_knows_and_a_row_that_does_not_hold(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No route helps against a name in the ECN; and of two rows on one program the earlier one is not simply left out."""
+    write(folder, "adapters/plm.yaml", "adapter: plm_folder\npath: ../plm\n")
+    write(folder, "edge-bridge.yaml", FILES["edge-bridge.yaml"] + "groups: {turning: [lathe-07]}\n")
+    file = folder.parent / "a.csv"
+    file.write_text(
+        "number,status,part,revision,machines\nE1,released,P1,B,turning\nE1,released,P2,B,\nE1,released,P3,C,\n"
+    )
+    assert main(["--config", str(folder), "ecn", str(file)]) == 1
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    (lost,) = (line for line in lines if line.startswith("UNROUTED: unknown machine: turning"))
+    assert "routes.yaml" not in lost
+    assert "an ECN cannot name a group" in lost
+    earlier = next(place for place, line in enumerate(lines) if line.startswith("line 3: part P2"))
+    later = next(place for place, line in enumerate(lines) if line.startswith("line 4: part P3"))
+    assert (
+        "the same program on the same machine stands in a later row of this ECN: that row holds" in lines[earlier:later]
+    )
+
+
+def test_a_folder_below_another_ones(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The daemon reads a file as the source whose folder it lies in, not as the one that is named first."""
+    write(folder, "adapters/plm.yaml", "adapter: plm_folder\npath: ../plm\n")
+    write(folder, "adapters/plm-2.yaml", "adapter: plm_folder\npath: ../plm/esi\n")
+    write(folder, "adapters/z.yaml", "adapter: plm_folder\npath: ../plm/esi/deep\n")
+    file = folder.parent / "plm" / "esi" / "a.csv"
+    write(file.parent, "a.csv", "number,status,part,revision\nE1,released,P1,B\n")
+    assert main(["--config", str(folder), "ecn", "--json", str(file)]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["source"], said["source_chosen"]) == ("plm-2", "folder")
+
+
+def test_what_the_system_says_in_chinese(folder: Path) -> None:
+    """Also why a file may not be opened, which the system says in English."""
+    _, desk, _ = dry(folder, Tracer(), "zh-CN")
+    error = unreadable(Path("a.csv"), PermissionError(errno.EACCES, os.strerror(errno.EACCES)), desk)
+    assert error.what == "无法读取 a.csv：权限不足"

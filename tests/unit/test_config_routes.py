@@ -126,6 +126,47 @@ def test_an_exception_before_the_general_rule_is_no_doubt(folder: Path, special:
     assert "never decides anything" in str(warning)
 
 
+def test_a_route_that_several_earlier_ones_make_pointless(folder: Path) -> None:
+    """One rule decides on this machine, another one on that machine: for the third nothing is left."""
+    write(folder, "adapters/mill.yaml", FILES["adapters/lathe-07.yaml"].replace("Lathe 7", "Mill"))
+    body = "  program: '{part}.MPF'\n  version: '{revision}'\n"
+    one = "".join(f"- match: {{part: 'A*'}}\n  machines: [{name}]\n{body}" for name in ("lathe-07", "mill"))
+    found = routes(folder, f"{one}- match: {{part: 'A1'}}\n  machines: [mill, lathe-07]\n{body}")
+    assert [str(warning) for warning in found.warnings] == [
+        "site/routes.yaml:9:3: this route never decides anything: the one in line 5 comes first → remove one of them"
+    ]
+
+
+def test_a_route_that_says_nothing(folder: Path) -> None:
+    """It matches, and leads to no machine, no program and no version; one that only sets a limit says something."""
+    (warning,) = routes(folder, "- match: {part: 'A*'}\n- match: {part: 'B*'}\n  limit: 5m\n").warnings
+    assert str(warning) == (
+        "site/routes.yaml:1:3: this route leads nowhere → say machines, program or version, or remove it"
+    )
+
+
+def test_a_version_that_an_ecn_may_lack_leaves_something_to_decide(folder: Path) -> None:
+    """Where no drawing is named the first rule gives no version and the second one decides: it must not be removed."""
+    body = "  machines: [lathe-07]\n  program: '{part}.MPF'\n  version: "
+    first, second = (
+        f"- match: {{part: 'A*'}}\n{body}'{{drawing}}'\n",
+        f"- match: {{part: 'A*'}}\n{body}'{{revision}}'\n",
+    )
+    assert [str(one) for one in routes(folder, first + second).warnings if "never decides" in str(one)] == []
+    (warning,) = routes(folder, second + first).warnings
+    assert "never decides anything" in str(warning)
+
+
+@pytest.mark.parametrize("programs", [("program: o1.mpf", "program: O1.MPF"), ("limit: 5m", "limit: 6m")])
+def test_one_program_in_two_spellings_or_named_by_the_ecn(folder: Path, programs: tuple[str, str]) -> None:
+    """It is one program for the machine, and two versions of it."""
+    one, other = programs
+    text = f"- match: {{part: 'A*'}}\n  machines: [lathe-07]\n  version: '1'\n  {one}\n"
+    text += f"- match: {{part: '*B'}}\n  machines: [lathe-07]\n  version: '2'\n  {other}\n"
+    (warning,) = routes(folder, text).warnings
+    assert "this route and the one in line 1 give one program two versions" in str(warning)
+
+
 def test_patterns_that_cannot_meet_are_no_doubt(folder: Path) -> None:
     """No part is both."""
     body = "  machines: [lathe-07]\n  program: '{part}.MPF'\n  version: "
@@ -142,6 +183,8 @@ def test_a_group_is_one_name_for_several_machines(folder: Path) -> None:
 
 GROUPS = {
     "groups: {lathe 7: [lathe-07]}": "`groups`: 'lathe 7' is also the machine 'lathe-07' → give the group a name of its own",
+    "groups: {PLM: [lathe-07]}": "`groups`: 'PLM' is a folder → give the group a name of its own",
+    "groups: {g: [lathe-07], G: [lathe-07]}": "`groups`: 'G' is also the group 'g' → give the group a name of its own",
     "groups: {plm: [lathe-07]}": "`groups`: 'plm' is a folder → give the group a name of its own",
     "groups: {g: []}": "`groups`: 'g' has no machine in it → name machines, or remove the group",
     "groups: {g: [lathe-70]}": "`groups.g`: no machine 'lathe-70' → did you mean 'lathe-07'?",

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from edge_bridge import config
 from edge_bridge.clock import SystemClock
+from edge_bridge.config.route_doubts import doubts
 from edge_bridge.domain.ecn import EcnDraft, Item, Status
-from edge_bridge.domain.route import Route
+from edge_bridge.domain.route import Route, RouteIndex
 from edge_bridge.domain.routing import route
 from edge_bridge.domain.version import Scheme
 from edge_bridge.errors import ConfigError
@@ -159,11 +161,12 @@ def test_an_edited_table_is_another_configuration(folder: Path) -> None:
     assert (changes.plant, changes.added, changes.removed, changes.changed) == (True, (), (), ())
 
 
-def test_ten_thousand_rows_are_found_by_name() -> None:
+@pytest.mark.parametrize("ending", ["", "-*"])
+def test_ten_thousand_rows_are_found_by_name(ending: str) -> None:
     """Five thousand items among ten thousand rules: looking through all for each would be fifty million looks."""
-    rules = tuple(Route({"part": f"P-{n}"}, ("m1",), ("{part}.MPF",), "{revision}") for n in range(10_000))
+    rules = tuple(Route({"part": f"P-{n}{ending}"}, ("m1",), ("{part}.MPF",), "{revision}") for n in range(10_000))
     layout = plant("m1", routes=rules)
-    items = tuple(Item(part=f"p-{n}", revision="B") for n in range(5_000, 10_000))
+    items = tuple(Item(part=f"p-{n}{ending.replace('*', '7')}", revision="B") for n in range(5_000, 10_000))
     began = time.process_time()
     demands, unrouted = route(EcnDraft("E1", Status.RELEASED, items=items), layout)
     took = time.process_time() - began
@@ -171,3 +174,37 @@ def test_ten_thousand_rows_are_found_by_name() -> None:
     assert next(iter(demands.values())).route == rules[5_000].digest
     looks_at_all = 5_000 * 10_000 * 50e-9  # at 50 ns each, quicker than Python can look
     assert took < looks_at_all
+
+
+def test_patterns_are_found_in_the_order_of_the_file() -> None:
+    """However a rule is found, by name, by how the name begins, or by looking: all that match count, the first decides."""
+    texts = ["*9", "p-1*", "P-19", "P-*", "q*", "p-1?", "P-1*"]
+    found = RouteIndex([Route({"part": text}, ("m1",)) for text in texts], str).matching("p-19", None, None, None)
+    assert [texts[rule.number] for rule in found] == ["*9", "p-1*", "P-19", "P-*", "p-1?", "P-1*"]
+
+
+def test_ten_thousand_patterns_are_checked_against_those_they_may_meet() -> None:
+    """Each with each would take minutes, in which nobody sees a word, and a running daemon nothing else."""
+    patterns = [Route({"part": f"P-{n}-*"}, ("m1",), ("{part}.MPF",), "{revision}") for n in range(10_000)]
+    assert list(doubts(patterns, most=100)) == []
+    assert list(doubts([*patterns, replace(patterns[7])], most=100)) == [(10_000, 7, "dead")]
+    assert list(doubts([*patterns, Route({"part": "P-7-A"}, ("m1",), ("{part}.MPF",), "{revision}")], most=100)) == [
+        (10_000, 7, "dead")
+    ]
+
+
+def test_a_large_table_beside_general_rules_is_checked_whole() -> None:
+    """A table of ten thousand parts, and a few dozen rules by category: that is no reason to look at less."""
+    general = [Route({"category": f"C{n}*"}, ("m1",), (f"{n}.MPF",), "{revision}") for n in range(30)]
+    parts = [Route({"part": f"P-{n}"}, ("m1",), ("{part}.MPF",), "{revision}") for n in range(10_000)]
+    assert list(doubts([*general, *parts, parts[5]])) == [(10_030, 35, "dead")]
+
+
+def test_too_many_patterns_to_compare_are_told(folder: Path) -> None:
+    """Nobody is told that all was looked at when it was not."""
+    rows = "".join(f"*-{n}\n" for n in range(700))
+    (warning,) = loaded(folder, f"part\n{rows}").warnings
+    assert str(warning) == (
+        "site/parts.csv:634:1: too many patterns to compare each with each: from this route on, overlaps and dead rules are "
+        "not looked for → name parts, or what they begin with, such as EL-17*"
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from edge_bridge.domain.ecn import EcnDraft, Item, Status
 from edge_bridge.domain.plant import Machine, Plant, Route
 from edge_bridge.domain.routing import machine_of, register_key, route
@@ -29,6 +31,28 @@ def test_machines_that_compare_alike_share_a_demand() -> None:
     assert demands["m1|P2"] is not first
     assert (demands["m3|P1"].rule.scheme, demands["m4|P1.MPF"].rule.scheme) == (Scheme.NUMERIC, Scheme.EXACT)
     assert (demands["m4|P1.MPF"].program, first.program) == ("P1.MPF", "P1.MPF")
+
+
+def test_a_program_without_a_version_is_told_although_another_one_has_its_own() -> None:
+    """Two rules lead a part to two programs, and one forgot the version: what the other one demands would look like all."""
+    forgot = Route({"part": "P1"}, ("m1",), ("A.MPF",))
+    other = Route({"part": "P*"}, ("m1",), ("B.MPF",), "{revision}")
+
+    def routed(*rules: Route, **more: str) -> tuple[list[str], list[str]]:
+        items = (Item(part="P1", revision="B", **more),)
+        found, lost = route(
+            EcnDraft("E1", Status.RELEASED, items=items), Plant("s", "g", {"m1": Machine("m1")}, routes=rules)
+        )
+        return sorted(one.program for one in found.values()), [one.reason for one in lost]
+
+    told = ["its routes give no version for A.MPF on m1"]
+    assert routed(forgot, other) == (["B.MPF"], told)
+    assert routed(replace(forgot, version="{drawing}"), other) == (["B.MPF"], told)
+    assert routed(forgot, other, version="7") == (["A.MPF", "B.MPF"], [])
+    assert routed(forgot, replace(other, program=("a.mpf",))) == (
+        ["a.mpf"],
+        [],
+    )  # the same program, and it has a version
 
 
 def test_a_register_key_says_its_machine() -> None:
