@@ -11,7 +11,6 @@ from adapters.plm_folder import damage
 from adapters.plm_folder.columns import HEAD_COLUMNS, ITEM_COLUMNS
 from adapters.plm_folder.dates import read_date
 from adapters.plm_folder.formats.table import Record, Row
-from adapters.plm_folder.names import UNSEEN
 from adapters.plm_folder.stages import stage_of
 from adapters.plm_folder.unreadable import Unreadable
 from edge_bridge.domain.ecn import EcnDraft, Item, Status
@@ -130,8 +129,6 @@ def _number(row: Row, reading: Reading, widths: Mapping[str, int]) -> str:
         raise Unreadable("number", row.place)
     if "\n" in number or "\r" in number:
         raise Unreadable("line_break", row.place)
-    if found := UNSEEN.search(number):
-        raise Unreadable("unseen", row.place, character=f"U+{ord(found[0]):04X}")
     if reason := _damage(row, "number", reading, widths):
         raise Unreadable("damaged_number", row.place, value=number[:40], reason=reason)
     return number

@@ -12,7 +12,7 @@ _UNFINISHED = re.compile(
 )
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 # these, and what turns the direction of writing or is not seen at all: a name that is read as another one
-UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
 
 def unfinished(name: str) -> bool:
@@ -28,4 +28,4 @@ def soundly_named(name: str) -> bool:
 def shown(name: str) -> str:
     """Return a file name that is sound text on one line, whatever bytes it has on the disk."""
     text = name if name.isascii() else os.fsencode(name).decode("utf-8", "backslashreplace")
-    return text if text.isprintable() else UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    return text if text.isprintable() else _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)

@@ -84,10 +84,6 @@ REFUSALS: dict[str, tuple[str, str]] = {
         "the ECN number {value!r} is not what was typed: {reason}",
         "make the column text and export again; if it is right, `as_written: [number]`",
     ),
-    "unseen": (
-        "the ECN number has a character in it that nobody sees ({character})",
-        "type the number anew in the PLM: it was pasted with more than can be seen, and would be another ECN",
-    ),
     "formula": (
         "the formula of `{column}` failed: {value}",
         "mend it in the spreadsheet, or put the value itself there",

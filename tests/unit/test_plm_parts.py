@@ -18,6 +18,7 @@ from adapters.plm_folder import quarantine as quarantine_module
 from adapters.plm_folder.adapter import PlmFolderAdapter
 from adapters.plm_folder.columns import COLUMNS, plain, usual_names
 from adapters.plm_folder.complete import Settling
+from adapters.plm_folder.damage import invisible
 from adapters.plm_folder.dates import read_date
 from adapters.plm_folder.draft import several
 from adapters.plm_folder.folder import Signature
@@ -238,6 +239,12 @@ def test_a_copy_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
 def test_a_name_is_shown_as_it_is(name: str, seen: str) -> None:
     """What turns the direction of writing, or is not seen, would make it look like another one."""
     assert shown(name) == seen
+
+
+@pytest.mark.parametrize("unseen", ["\u202e", "\u2066", "\u2069", "\u061c"])
+def test_what_turns_the_direction_of_writing_is_seen_in_a_value_too(unseen: str) -> None:
+    """An ECN number with it would look like another ECN's."""
+    assert invisible(f"EC{unseen}-1")
 
 
 def test_a_dry_run_refuses_the_name_that_the_folder_refuses() -> None:
