@@ -89,6 +89,7 @@ class Daemon:
 
     @classmethod
     def _opened(cls, config: Config, clock: Clock, edits: Edits) -> Daemon:
+        recall.announce(config.store.path)
         store = Store.open(config.store.path, KINDS, site=config.plant.site, gateway=config.plant.gateway)
         try:
             return cls(config, store, clock, edits)

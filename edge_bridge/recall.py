@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
 
 from edge_bridge.domain.ledger import Ledger
 from edge_bridge.domain.state import file_key
 from edge_bridge.ports import Adapter, Recalls
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,13 @@ class Recollection:
         """Where the adapter last found the source."""
         source = self.ledger().books.state.source.get(self.source)
         return source.place if source is not None else ""
+
+
+def announce(database: Path) -> None:
+    """Say in the log what it means that there is no database, for it may have been lost."""
+    if not database.exists():
+        means = "nothing is held: ECN folders are read as at a first start, old ECNs are the baseline, KPIs begin anew"
+        log.warning("there is no database yet, one is made", path=str(database), means=means)
 
 
 def reminding(ledger: Callable[[], Ledger]) -> Callable[[str, Adapter], None]:

@@ -57,6 +57,7 @@ class PlmFolderAdapter:
         self._calls = BlockingCalls(Unreadable)
         self._memory: SourceMemory | None = None
         self._place = ""  # where the folder lay when it was last read
+        self._below: set[str] = set()  # what was mounted on its sub-folders
         self._session: Session | None = None
         copies = self.options.quarantine
         if copies is not None and os.path.normpath(copies / name) == os.path.normpath(self.options.path):
@@ -74,7 +75,7 @@ class PlmFolderAdapter:
     def read(self, name: str, data: bytes) -> tuple[EcnDraft, ...]:
         """Return what these bytes would be read as. Raises AdapterError with the reason and the fix."""
         try:
-            _require_sound(name)
+            _require_name(name)
             return read_file(data, self.options)
         except Unreadable as error:
             raise _refused(name, error) from error
@@ -82,7 +83,7 @@ class PlmFolderAdapter:
     def trace(self, name: str, data: bytes) -> tuple[TracedEcn, ...]:
         """Return the ECNs of a file with the origin of every field. Raises AdapterError with the place and the fix."""
         try:
-            _require_sound(name)
+            _require_name(name)
             return trace_file(data, self.options)
         except Unreadable as error:
             raise _refused(name, error) from error
@@ -98,12 +99,14 @@ class PlmFolderAdapter:
             subfolders=options.subfolders,
             largest=options.max_file_size,
         )
-        mount = await self._calls.run(_CONNECT_TIMEOUT, self._look, folder)
+        mounts = await self._calls.run(_CONNECT_TIMEOUT, self._look, folder)
         async with AsyncExitStack() as stack:
             sandbox = Sandbox(self.name, self._given, str(self._root), self.limits, self.reader)
             stack.push_async_callback(sandbox.close)
             intake = Intake(self.name, options, sandbox)
-            if self._must_poll(mount):
+            polling = self._must_poll(mounts)
+            folder.is_local = self.options.watch == "auto" and not polling
+            if polling:
                 session = self._session_of(folder, intake, polling=True)
             else:
                 session = await self._watched(folder, intake, stack)
@@ -113,11 +116,16 @@ class PlmFolderAdapter:
             joins = self.options.join is not None
             yield await stack.enter_async_context(self._joined(session, intake, folder)) if joins else session
 
-    def _look(self, folder: Folder) -> Mount:
-        """Look at the folder for the first time. Raises AdapterError when it is not there, or looks like an empty mount point."""
+    def _look(self, folder: Folder) -> list[Mount]:
+        """Look at the folder for the first time; return the mounts on which it lies, its own first. Raises AdapterError when it
+        is not there, or looks like a mount point without its share.
+        """
+        place, *below = (self._place or (self._memory.place if self._memory is not None else "")).split("\n")
+        before = Mount.of(place)
+        folder.below = self._below
+        folder.below.update(below)
         folder.check()
         mount = mount_of(self.options.path)
-        before = Mount.of(self._place or (self._memory.place if self._memory is not None else ""))
         if folder.is_empty():
             if len(before.point) > len(mount.point):
                 raise AdapterError(
@@ -126,8 +134,22 @@ class PlmFolderAdapter:
                 )
             if point := not_mounted(self.options.path):
                 raise AdapterError(f"{self.options.path} is empty, and nothing is mounted on {point}", f"mount {point}")
-        self._place = str(mount)
-        return mount
+        elif (point := self._bare(mount, before)) and not folder.holds_any(self._is_known):
+            raise AdapterError(  # what somebody has put into the mount point is not the share
+                f"nothing is mounted on {point}, and no file in {self.options.path} is known: the share is not mounted",
+                "mount it; if this is the folder all the same, set `sentinel` to a file that always lies in it",
+            )
+        self._place = "\n".join((str(mount), *sorted(folder.below)))
+        return [mount, *folder.mounts()]
+
+    def _bare(self, mount: Mount, before: Mount) -> str | None:
+        """Return the mount point of a network share above `path` that has nothing mounted on it; a sentinel would know."""
+        if self.options.sentinel is not None:
+            return None
+        return mount.uncovers(before, self.options.path) or not_mounted(self.options.path, shares_only=True)
+
+    def _is_known(self, name: str) -> bool:
+        return self._memory is not None and self._memory.mark(shown(name)) is not None
 
     def _session_of(self, folder: Folder, intake: Intake, *, polling: bool) -> Session:
         disk = Disk(folder, self._calls, may_hang=polling)
@@ -158,14 +180,14 @@ class PlmFolderAdapter:
         first_time = self._memory is None or not self._memory.place
         return joined(session, halves, self._clock, refuse, adapter=self.name, first_time=first_time)
 
-    def _must_poll(self, mount: Mount) -> bool:
+    def _must_poll(self, mounts: list[Mount]) -> bool:
         if self.options.watch == "auto":
-            return mount.is_network
+            return any(mount.is_network for mount in mounts)
         return self.options.watch == "poll"
 
 
-def _require_sound(name: str) -> None:
-    """Refuse a name that the folder's own reader refuses before it opens the file."""
+def _require_name(name: str) -> None:
+    """Raise Unreadable for what the folder would refuse unread, whatever is in it."""
     if not soundly_named(name):
         raise Unreadable("name")
 

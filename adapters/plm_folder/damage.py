@@ -36,7 +36,7 @@ _LOOKS: tuple[tuple[str, str], ...] = (
     (r"#{3,}", NARROW),
 )
 _PATTERNS = tuple((re.compile(pattern, re.IGNORECASE | re.ASCII), reason) for pattern, reason in _LOOKS)
-_UNSEEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
+_UNSEEN = re.compile("[\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 _DIGITS = re.compile("[0-9]+")
 _MOST_SHOWN = 40
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from adapters.plm_folder.mounts import Mount, is_bare, mounts_below
 from adapters.plm_folder.names import shown, soundly_named, unfinished
 from adapters.plm_folder.options import LARGEST_FILE
 from adapters.plm_folder.unreadable import Unreadable
@@ -50,7 +52,8 @@ class Held(NamedTuple):
     signature: Signature | None
 
 
-_UNKNOWN = Signature(-1, 0)
+_CLOSED = Signature(-2, 0)  # of a sub-folder that we may not look into
+UNKNOWN = Signature(-1, 0)  # of a file that is listed, and does not say what it looks like
 
 
 class Changes(NamedTuple):
@@ -81,6 +84,8 @@ class Folder:
         self.path = path
         self.subfolders = subfolders
         self._file_name, self._sentinel, self._largest = file_name, sentinel, largest
+        self.below: set[str] = set()  # where something is mounted on a sub-folder, or was when this was last read
+        self.is_local = False  # whether nothing in it can hang, and the kernel tells of everything
         self._identity: tuple[int, int] | None = None
 
     def wants(self, name: str) -> bool:
@@ -97,19 +102,34 @@ class Folder:
         except OSError as error:
             raise self._lost(error) from error
         self._require_sentinel()
+        self._follow_mounts()
         identity = (found.st_dev, found.st_ino)
         if self._identity is None:
             self._identity = identity
         elif identity != self._identity:
             raise AdapterError(
-                f"{self.path} is another folder than before", "a share was mounted or unmounted; it is read anew"
+                f"{self.path} is another folder than before",
+                "if a share is away, mount it; what is mounted is read anew by itself",
             )
+
+    def mounts(self) -> list[Mount]:
+        """Return what is mounted on those sub-folders that are looked into. Raises OSError."""
+        found = mounts_below(self.path) if self.subfolders else ()
+        above = len(os.path.realpath(self.path)) + 1
+        return [mount for mount in found if not any(map(unfinished, mount.point[above:].split("/")))]
 
     def is_empty(self) -> bool:
         """Tell whether there is nothing at all in it, not even a hidden file. Raises AdapterError."""
         try:
             with os.scandir(self.path) as entries:
                 return next(entries, None) is None
+        except OSError as error:
+            raise self._lost(error) from error
+
+    def holds_any(self, known: Callable[[str], bool]) -> bool:
+        """Tell whether a file that is known lies in it. Raises AdapterError."""
+        try:
+            return any(known(name) for name, _signature in self._files())
         except OSError as error:
             raise self._lost(error) from error
 
@@ -183,7 +203,10 @@ class Folder:
             finally:
                 os.close(handle)
         except OSError as error:
-            if error.errno in _GONE:
+            if error.errno == errno.EISDIR:
+                self._require_open(name)
+                return None
+            if error.errno in _GONE and not self._is_there(name):
                 return None
             if error.errno == errno.ELOOP:
                 raise Unreadable("symlink") from error
@@ -193,6 +216,23 @@ class Folder:
                 raise Unreadable("no_access", detail=error.strerror) from error
             self._raise_if_lost(error)
             raise Unreadable("read_error", detail=error.strerror) from error
+
+    def _require_open(self, name: str) -> None:
+        """Raise Unreadable for a sub-folder that we may not look into: nobody else would tell what is missed."""
+        try:
+            with os.scandir(self.path / name) as entries:
+                next(entries, None)
+        except PermissionError as error:
+            raise Unreadable("closed", detail=error.strerror) from error
+        except OSError:
+            return  # the next look at the whole folder tells what is wrong with it
+
+    def _is_there(self, name: str) -> bool:
+        """Tell whether a file that could not be opened is there all the same, so that it is no use to wait for it to come."""
+        try:
+            return stat.S_ISREG(os.lstat(self.path / name).st_mode)
+        except OSError:
+            return False
 
     def _files(self, below: str = "") -> Iterator[tuple[str, Signature]]:
         """Yield every file that counts, links and pipes among them. Raises OSError when the folder itself fails."""
@@ -209,8 +249,32 @@ class Folder:
         for name in inner if below.count("/") < DEEPEST else ():
             try:
                 yield from self._files(prefix + name)
-            except (FileNotFoundError, NotADirectoryError, PermissionError):
-                continue  # gone between two looks, or closed to us: what lies beside it counts all the same
+            except (FileNotFoundError, NotADirectoryError):
+                continue  # gone between two looks
+            except PermissionError:
+                yield prefix + name, _CLOSED  # what lies beside it counts all the same
+
+    def _follow_mounts(self) -> None:
+        """Take note of what is mounted on sub-folders. Raises AdapterError when a mount is gone and its folder is not."""
+        if not self.subfolders:
+            return
+        try:
+            mounts = self.mounts()
+            points = {mount.point for mount in mounts}
+            for point in points:
+                with contextlib.suppress(PermissionError):  # told when it is looked into
+                    os.stat(f"{point}/.")  # one that hangs or fails is as bad as none
+            inner = f"{os.path.realpath(self.path)}/"  # another `path` may have been set since
+            bare = [point for point in sorted(self.below - points) if point.startswith(inner) and is_bare(point)]
+        except OSError as error:
+            raise self._lost(error) from error
+        if bare:
+            hint = "mount the share; if it is no longer wanted, remove its empty folder"
+            raise AdapterError(f"nothing is mounted on {bare[0]} any more", hint)
+        if self.is_local and any(mount.is_network for mount in mounts):
+            raise AdapterError(f"a share was mounted below {self.path}", "it is read anew by itself, and polled")
+        self.below.clear()
+        self.below |= points
 
     def _require_sentinel(self) -> None:
         if self._sentinel is None:
@@ -239,8 +303,6 @@ class Folder:
 
 def _read(handle: int, largest: int) -> Held | None:
     before = os.fstat(handle)
-    if stat.S_ISDIR(before.st_mode):
-        return None
     _require_regular(before, largest)
     chunks: list[bytes] = []
     size = 0
@@ -275,10 +337,8 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 def _signature(entry: os.DirEntry[str]) -> Signature | None:
     try:
         return None if entry.is_dir(follow_symlinks=False) else _signed(entry.stat(follow_symlinks=False))
-    except FileNotFoundError:
-        return None
     except OSError:
-        return _UNKNOWN  # reading it tells what is wrong with it
+        return UNKNOWN  # reading it tells what is wrong with it, or that it is gone by now
 
 
 def _signed(found: os.stat_result) -> Signature:

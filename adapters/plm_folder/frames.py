@@ -37,9 +37,9 @@ def header_of(head: bytes) -> Header:
 
 
 def read_frame(source: BinaryIO) -> tuple[Header, bytes] | None:
-    """Return the next frame, None at the end."""
+    """Return the next frame, None at the end. It comes from the daemon, which knows how large a file may be."""
     prefix = source.read(PREFIX)
     if len(prefix) < PREFIX:
         return None
-    head, body = lengths(prefix)
+    head, body = _LENGTHS.unpack(prefix)
     return header_of(source.read(head)), source.read(body)

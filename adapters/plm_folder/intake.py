@@ -14,11 +14,13 @@ from adapters.plm_folder.quarantine import Quarantine
 from adapters.plm_folder.sandbox import Sandbox
 from adapters.plm_folder.under_way import Job
 from adapters.plm_folder.unreadable import Unreadable
-from edge_bridge.blocking import in_thread
+from edge_bridge.blocking import BlockingCalls, in_thread
 from edge_bridge.domain.ecn import EcnDraft
 from edge_bridge.domain.instant import Stamp
 from edge_bridge.domain.signal import EcnNotice, FileRejected
+from edge_bridge.errors import AdapterError
 
+_LONGEST_COPY, _ONCE_MORE = 5.0, 0.2  # seconds: for one copy; and where the one before has not come to an end
 _LARGE = 256_000  # bytes; above, a thread works so that the loop goes on
 
 
@@ -28,6 +30,7 @@ class Intake:
     def __init__(self, source: str, options: PlmFolderOptions, sandbox: Sandbox) -> None:
         self.source = source
         self._sandbox = sandbox
+        self._copying, self._patience = BlockingCalls(), _LONGEST_COPY
         self._quarantine = Quarantine(options.quarantine / source, options.language) if options.quarantine else None
 
     def warm(self) -> None:
@@ -53,9 +56,13 @@ class Intake:
         if self._quarantine is None:
             return ""
         try:
-            await in_thread(self._quarantine.keep, name, data, digest, refusal)
+            await self._copying.run(self._patience, self._quarantine.keep, name, data, digest, refusal)
+            self._patience = _LONGEST_COPY
         except OSError as error:
             return f" (no copy could be made: {error.strerror})"
+        except AdapterError as error:  # it lies on a share that hangs: the folder of the ECNs may be well
+            self._patience = _ONCE_MORE
+            return f" (no copy could be made: {error.what})"
         return ""
 
 

@@ -5,9 +5,14 @@ from __future__ import annotations
 import os
 import re
 
-# half-written, hidden, a lock of Office; sub-folders of file servers that hold old or deleted states
-_UNFINISHED = re.compile(r"\.|~\$|~snapshot\Z|\$RECYCLE\.BIN\Z|@eadir\Z|.*\.(?:part|tmp)\Z", re.IGNORECASE | re.DOTALL)
+# half-written, hidden, a lock of Office; sub-folders of file servers that hold old or deleted states, or are nobody's to read
+_UNFINISHED = re.compile(
+    r"\.|~\$|~snapshot\Z|\$RECYCLE\.BIN\Z|@eadir\Z|lost\+found\Z|System Volume Information\Z|.*\.(?:part|tmp)\Z",
+    re.IGNORECASE | re.DOTALL,
+)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+# these, and what turns the direction of writing or is not seen at all: a name that is read as another one
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
 
 def unfinished(name: str) -> bool:
@@ -23,4 +28,4 @@ def soundly_named(name: str) -> bool:
 def shown(name: str) -> str:
     """Return a file name that is sound text on one line, whatever bytes it has on the disk."""
     text = name if name.isascii() else os.fsencode(name).decode("utf-8", "backslashreplace")
-    return text if text.isprintable() else _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    return text if text.isprintable() else _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)

@@ -95,7 +95,7 @@ class Watch:
         self.overdue = False
         self._parser, self._wall, self._patience = parser, wall, patience
         self._loop = asyncio.get_running_loop()
-        self._file = 0
+        self._file = -1  # the process may not have begun any
         self._began = self._spent = 0.0  # when this file was first seen, and what it has taken since
         self._last = (0.0, 0.0, False)  # when it was last looked at, what it had computed, whether it was asleep
         self._timer = self._loop.call_later(LOOK_SECONDS, self._look)

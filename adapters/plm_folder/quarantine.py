@@ -16,6 +16,7 @@ MOST_BYTES = 500_000_000
 _UNSAFE = re.compile(r"[^\w.\-]+")
 _COPY = re.compile(r"[0-9a-f]{12}-.+")
 _REASON = ".reason.txt"
+_LONGEST_NAME = 200  # bytes; a file system takes 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,11 @@ class Quarantine:
         copy = self.folder / f"{sha256[:12]}-{safe(name)}"
         if not copy.exists():
             _write(copy, data)
-        _write(copy.with_name(copy.name + _REASON), _explanation(name, sha256, refusal, self.language).encode())
+        try:
+            _write(copy.with_name(copy.name + _REASON), _explanation(name, sha256, refusal, self.language).encode())
+        except OSError:
+            copy.unlink(missing_ok=True)  # nobody would know what it is
+            raise
         self._make_room(copy)
         return copy
 
@@ -50,17 +55,23 @@ class Quarantine:
 
 
 def safe(name: str) -> str:
-    """Return a file name without anything a shell or another system could misread, 80 characters at most."""
-    return _UNSAFE.sub("_", shown(name))[-80:].lstrip(".") or "file"
+    """Return a file name without anything a shell or another system could misread, 80 characters at most, and so few bytes
+    that a file system takes it with what is added."""
+    text = _UNSAFE.sub("_", shown(name))[-80:].encode()[-_LONGEST_NAME:].decode(errors="ignore")
+    return text.lstrip(".") or "file"
 
 
 def _write(path: Path, data: bytes) -> None:
     """Write whole or not at all."""
     unfinished = path.with_name(f".{path.name}.part")
     handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
-    unfinished.replace(path)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        unfinished.replace(path)
+    except OSError:
+        unfinished.unlink(missing_ok=True)  # where there is no room, it must not take what is left
+        raise
 
 
 def _explanation(name: str, sha256: str, refusal: Unreadable, language: str) -> str:

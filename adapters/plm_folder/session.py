@@ -12,7 +12,7 @@ import structlog
 from adapters.plm_folder.complete import SETTLING, Settling
 from adapters.plm_folder.disk import Disk
 from adapters.plm_folder.first_scan import FirstScan, Progress
-from adapters.plm_folder.folder import Changes, Held, Signature
+from adapters.plm_folder.folder import UNKNOWN, Changes, Held, Signature
 from adapters.plm_folder.groups import TOGETHER
 from adapters.plm_folder.intake import Intake, sha256
 from adapters.plm_folder.known import KnownFiles, mark_of
@@ -27,6 +27,7 @@ TICK_SECONDS = 0.5
 _RESCAN: Milliseconds = MINUTE
 _POLL: Milliseconds = SECOND
 _TELL: Milliseconds = 10 * SECOND  # how often the log says how far the first scan is
+_OFTEN = 3  # times that a file is listed and cannot be found: it was not moved away in between
 PlmReport = EcnNotice | FileRejected | ScanDone
 
 log = structlog.get_logger(__name__)
@@ -57,6 +58,7 @@ class Session:
         self._first = FirstScan((), 0)
         # beside those of the first scan, in order: name → whether this is the last try
         self._arrived: OrderedDict[str, bool] = OrderedDict()
+        self._absent: dict[str, int] = {}  # listed, so many times in a row, and not to be looked at
         self._ready: deque[PlmReport] = deque()
         self._wake = asyncio.Event()
         self._under_way = UnderWay(self._wake.set)
@@ -183,7 +185,7 @@ class Session:
             if isinstance(found, Unreadable):
                 await self._refuse(name, None, found, final=final[name])
             elif found is None:
-                self._forget(name)
+                await self._miss(name)
             elif (job := await self._job(name, found, final=final[name])) is not None:
                 jobs.append(job)
                 continue
@@ -192,6 +194,13 @@ class Session:
             del final[job.name]
             self._under_way.begin(job)
         self._intake.read(jobs, self._under_way.parsed, self._under_way.overtake)
+
+    async def _miss(self, name: str) -> None:
+        """Forget a file that is not there any more; one that is listed again and again all the same is refused."""
+        if self._absent.get(name, 0) >= _OFTEN:
+            await self._reject(name, None, Unreadable("not_found"))
+        else:
+            self._forget(name)
 
     async def _job(self, name: str, held: Held, *, final: bool) -> Job | None:
         """Return what is to be parsed; None when there is nothing to, or not yet."""
@@ -281,6 +290,8 @@ class Session:
     def _compare(self, found: Changes) -> None:
         """Find what no event told: new and changed files; forget those that are gone."""
         now = self._clock.now()
+        listed = (name for name, signature in found.changed.items() if signature == UNKNOWN)
+        self._absent = {name: self._absent.get(name, 0) + 1 for name in listed}
         for name in found.gone:
             self._forget(name)
         for name, signature in found.changed.items():

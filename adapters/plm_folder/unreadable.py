@@ -99,9 +99,17 @@ _REASONS: dict[str, tuple[str, str]] = {
         "it cannot be opened: {detail}",
         "give the service the right to read it; another program may hold it locked",
     ),
+    "closed": (
+        "this sub-folder cannot be looked into: {detail}",
+        "give the service the right to read it; if nothing in it counts, move it out of the folder",
+    ),
     "name": (
         "its name has a line break or another control character in it",
         "rename it",
+    ),
+    "not_found": (
+        "the folder lists it, and nothing is found under its name",
+        "rename it on the file server; the mount may not know a character in its name (CIFS: `mapposix`)",
     ),
     "read_error": (
         "it cannot be read: {detail}",
@@ -129,7 +137,9 @@ _REASONS: dict[str, tuple[str, str]] = {
     ),
     **REFUSALS,
 }
-NEVER_BETTER = frozenset({"symlink", "not_regular", "too_large", "name", "too_slow", "too_much_memory", "defect"})
+NEVER_BETTER = frozenset(
+    {"symlink", "not_regular", "closed", "too_large", "name", "too_slow", "too_much_memory", "defect"}
+)
 """Kinds that waiting cannot mend."""
 
 

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from edge_bridge.domain.instant import Milliseconds, to_datetime
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _UNITS = {
     "en": ((86_400, " d"), (3600, " h"), (60, " min"), (1, " s")),
     "zh-CN": ((86_400, "天"), (3600, "小时"), (60, "分"), (1, "秒")),
@@ -131,7 +131,7 @@ def as_json(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> list[Ma
 
 
 def safe(value: object) -> str:
-    """Return a value as text that cannot move the cursor or colour a terminal: names come from machines and PLMs."""
+    """Return a value as text that cannot move the cursor, colour a terminal or turn a line round: names come from anywhere."""
     text = "–" if value is None else str(value)
     return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 

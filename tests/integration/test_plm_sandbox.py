@@ -106,6 +106,25 @@ async def test_a_slow_file_holds_up_nobody() -> None:
             await slow
 
 
+async def test_large_files_behind_one_that_spoils_its_process_are_read() -> None:
+    """A new process has begun none of them while the first is still on its way to it: that is no reason to give one up."""
+    async with sandbox() as made:
+        spoiling = asked(made, b"#eat\n" + b"x" * 300_000)
+        behind = [asked(made, b"#" + b"x" * 18_000_000 + b"\n" + ECN % number) for number in range(4)]
+        with pytest.raises(Unreadable, match="300 MB"):
+            await spoiling
+        assert [(await large)[0].number for large in behind] == [f"EC-{number}" for number in range(4)]
+
+
+async def test_the_largest_file_that_may_be_set_reaches_the_parser() -> None:
+    """What is said of it is what is in it, not that the process ended."""
+    made = Sandbox("plm", OPTIONS | {"max_file_size": "100MB"}, "", QUICK, HostileFolderAdapter.reader)
+    try:
+        assert (await parsed(made, b"#" + b"x" * 99_000_000 + b"\n" + ECN % 1))[0].number == "EC-1"
+    finally:
+        await made.close()
+
+
 async def test_two_slow_files_in_a_row_hold_up_nobody() -> None:
     """The good file behind them is read before either has its verdict, whether they compute or hang."""
     async with sandbox() as made:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from adapters.plm_folder.mounts import missing
+from adapters.plm_folder.mounts import missing, within
 from edge_bridge.domain.signal import EcnNotice, FileRejected, ScanDone
 from edge_bridge.errors import AdapterError
 from edge_bridge.testing.clock import ManualClock
@@ -67,6 +69,21 @@ async def with_memory(folder: Path, memory: Memory, **options: object) -> Watchi
         task.cancel()
         await asyncio.wait({task})
     return watched
+
+
+def unmounted(folder: Path) -> None:
+    """Take away what is mounted there."""
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+async def ticking(watched: Watching, condition: Callable[[], object]) -> None:
+    """Move the clock on until the condition holds, while a share hangs and a thread with it."""
+
+    async def moved() -> object:
+        await watched.clock.advance(0.5)
+        return condition()
+
+    await until(moved, within=30, what="a condition beside a share that hangs")
 
 
 @pytest.mark.parametrize("watch", ["inotify", "poll"])
@@ -165,6 +182,129 @@ async def test_an_empty_folder_that_was_a_mount_is_a_lost_source(folder: Path) -
         pass
 
 
+async def test_what_lies_in_the_mount_point_is_not_the_share(folder: Path) -> None:
+    """A file that somebody put there while the share was away, or `NOT MOUNTED`: lost all the same, also for the next adapter.
+
+    A file that is known shows that it is the same folder, and a sentinel decides.
+    """
+    memory = Memory()
+    with faulty_share(folder) as share:
+        adapter = adapter_for(share.mounted, ManualClock())
+        old(share.served / "a.csv", ecn("EC-1"))
+        memory.hold(await with_memory(share.mounted, memory))
+        async with adapter.connect():
+            pass
+        share.unmount()
+        old(share.mounted / "NOT_MOUNTED.txt", "the share is not mounted")
+        old(share.mounted / "stray.csv", ecn("EC-2"))
+        for looking in (adapter, adapter_for(share.mounted, ManualClock())):
+            looking.recall(memory)
+            with pytest.raises(AdapterError, match="is known: the share is not mounted"):
+                async with looking.connect():
+                    pass
+        memory.place = memory.place.replace(
+            str(share.mounted), "/mnt/elsewhere/deeper/than/this/could/ever/be/in/a/test/folder"
+        )
+        async with adapter_for(share.mounted, ManualClock()).connect():
+            pass  # another `path` than before
+        memory.place = f"fuse.smb on {share.mounted}"
+        sentinel = adapter_for(share.mounted, ManualClock(), sentinel="NOT_MOUNTED.txt")
+        sentinel.recall(memory)
+        async with sentinel.connect():
+            pass
+        memory.marks["stray.csv"] = "held"
+        known = adapter_for(share.mounted, ManualClock())
+        known.recall(memory)
+        async with known.connect():
+            pass
+
+
+@pytest.mark.parametrize("memory_of", ["the adapter", "the core"])
+async def test_a_mount_on_a_sub_folder_that_goes_away_is_a_lost_source(folder: Path, memory_of: str) -> None:
+    """Lost within a second, and still lost when it is looked at again, until it is back or its folder is removed."""
+    inner, memory = folder / "a", Memory()
+    inner.mkdir()
+    old(folder / "b.csv", ecn("EC-b"))
+    with tmpfs(inner):
+        old(inner / "a.csv", ecn("EC-a"))
+        memory.hold(await with_memory(folder, memory, subfolders=True))
+        async with watching(folder, subfolders=True) as watched:
+            await watched.later(lambda: len(watched.numbers) == 2)
+            unmounted(inner)
+            assert await watched.later(lambda: watched.lost) <= 2
+            assert f"nothing is mounted on {inner} any more" in str(watched.lost)
+    adapter = adapter_for(folder, ManualClock(), subfolders=True)
+    if memory_of == "the adapter":
+        with tmpfs(inner):
+            async with adapter.connect():
+                pass
+    else:
+        adapter.recall(memory)
+    with pytest.raises(AdapterError, match="any more"):
+        async with adapter.connect():
+            pass
+    elsewhere = adapter_for(inner, ManualClock(), subfolders=True, pattern="*")
+    elsewhere.recall(Memory(place=f"ext4 on /\n{inner}"))  # another `path` than the core has heard of
+    async with elsewhere.connect():
+        pass
+    with tmpfs(inner):
+        async with adapter.connect():
+            pass
+    inner.rmdir()
+    async with adapter.connect():
+        pass
+
+
+async def test_a_share_on_a_sub_folder_makes_the_folder_polled(folder: Path) -> None:
+    """The kernel tells nothing of what others write there, and it can hang: mounted before or while it is watched."""
+    async with watching(folder, subfolders=True) as local:
+        with faulty_share(folder / "x") as share:
+            await local.later(lambda: local.lost)
+            assert "a share was mounted below" in str(local.lost)
+            async with watching(folder, subfolders=True) as watched:
+                old(share.served / "a.csv", ecn("EC-a"))
+                assert await watched.later(lambda: "x/mounted/a.csv" in files(watched)) < 30
+                share.tell("stall")
+                await ticking(watched, lambda: watched.lost)
+                assert "does not answer" in str(watched.lost)
+                share.tell("heal")
+
+
+async def test_a_sub_folder_that_is_closed_to_us_is_told(folder: Path) -> None:
+    """What is in it would be missed without a word; it is told once, and read as soon as it opens."""
+    with faulty_share(folder) as share:
+        (share.served / "a").mkdir()
+        old(share.served / "a" / "in.csv", ecn("EC-in"))
+        old(share.served / "beside.csv", ecn("EC-beside"))
+        share.tell("fail EACCES readdir below /a")
+        async with watching(share.mounted, subfolders=True) as watched:
+            await watched.later(lambda: watched.of(FileRejected) and watched.numbers)
+            for _ in range(20):
+                await watched.later(lambda: True)
+            (refused,) = watched.of(FileRejected)
+            assert (refused.file, watched.numbers) == ("a", ["EC-beside"])
+            assert "this sub-folder cannot be looked into: Permission denied" in refused.reason
+            share.tell("heal")
+            await watched.later(lambda: "EC-in" in watched.numbers)
+            assert len(watched.of(FileRejected)) == 1
+
+
+async def test_a_quarantine_that_hangs_holds_up_nothing_else(folder: Path, tmp_path: Path) -> None:
+    """Copies may lie on another share: when that one hangs, the files are refused without one, and the good ones go on."""
+    with faulty_share(tmp_path / "copies") as share:
+        async with watching(folder, quarantine=str(share.mounted / "q")) as watched:
+            await watched.later(lambda: watched.of(ScanDone))
+            share.tell("stall")
+            for name in ("a", "b", "c"):
+                (folder / f"{name}.csv").write_text("no such header\n")
+            await watched.marker()
+            await ticking(watched, lambda: len(watched.of(FileRejected)) == 3)
+            assert all(
+                "no copy could be made: the folder does not answer" in r.reason for r in watched.of(FileRejected)
+            )
+            share.tell("heal")
+
+
 async def test_a_read_only_folder_is_read(folder: Path) -> None:
     """Nothing is ever written there."""
     with faulty_share(folder / "share") as share:
@@ -226,3 +366,25 @@ MOUNTED = "27 1 254:0 / / rw - ext4 /dev/vda rw\n41 27 0:51 / /mnt/nfs rw - nfs4
 def test_a_mount_point_of_fstab_without_a_mount(path: str, point: str | None) -> None:
     """What the system was told to mount there, and has not."""
     assert missing(path, FSTAB, MOUNTED) == point
+
+
+@pytest.mark.parametrize(
+    ("path", "point"), [("/mnt/plm share", "/mnt/plm share"), ("/mnt/disk", None), ("/mnt/usb", None)]
+)
+def test_only_shares_that_are_always_mounted_are_missed_where_files_lie(path: str, point: str | None) -> None:
+    """A local disk, or one that somebody mounts by hand, may have been given up: files below show that."""
+    more = "UUID=3 /mnt/disk ext4 defaults 0 2\n//srv/x /mnt/usb cifs ro,noauto 0 0\n"
+    assert missing(path, FSTAB + more, MOUNTED, shares_only=True) == point
+
+
+def test_mounts_on_sub_folders() -> None:
+    """Each once, the topmost; an automounter's own ones come and go."""
+    more = (
+        "42 27 0:52 / /mnt/nfs/a rw - nfs4 srv:/x/a rw\n43 27 0:53 / /mnt/nfs/auto rw - autofs systemd-1 rw\n"
+        "44 43 0:54 / /mnt/nfs/auto rw - cifs //srv/x rw\n45 43 0:55 / /mnt/nfs/auto/deeper rw - cifs //srv/y rw\n"
+        "46 27 0:56 / /mnt/nfs2 rw - nfs4 srv:/y rw\n"
+    )
+    assert [str(mount) for mount in within("/mnt/nfs", MOUNTED + more)] == [
+        "nfs4 on /mnt/nfs/a",
+        "autofs on /mnt/nfs/auto",
+    ]

@@ -156,6 +156,31 @@ def test_a_restart_while_the_share_is_away(lines: tuple[str, ...], tmp_path: Pat
         new_file_counts(here, "ECN-1")
 
 
+def test_a_share_that_goes_away_from_a_mount_point_with_a_file_in_it(tmp_path: Path) -> None:
+    """What lies under the mount is not the share: the source stays lost, also after a restart, and its card stays."""
+    with watched(tmp_path) as (here, share):
+        before = news(here)
+        share.unmount()
+        (share.mounted / "NOT_MOUNTED.csv").write_text("the share is not mounted\n")
+        here.heard("source.lost", within=40)
+        log = here.process.log
+        until_sync(lambda: here.site.status()["sources"][0]["error"], within=40, what="the source to be lost")
+        assert here.process.stop() == 0
+        assert "event=back adapter=plm" not in log.read_text()
+        here.process.start()
+        new = here.site.released("ECN-1", "EL-900", "B")  # the PLM goes on exporting
+        assert new.exists()
+        assert lost(here)
+        assert len(here.cards("source_lost", active=True)) == 1
+        (share.mounted / "NOT_MOUNTED.csv").unlink()
+        share.mount()
+        here.heard("ecn.received", within=60, ecn="ECN-1")
+        back(here)
+        after = news(here)
+        assert after["edge-bridge.ecn.received.v1"] == before["edge-bridge.ecn.received.v1"] + 1
+        assert here.events("ecn.rejected") == []
+
+
 def test_the_database_is_lost_while_the_share_is_away(tmp_path: Path) -> None:
     """The sentinel holds the first scan back until the share is there; then old files are baseline, as at a first start."""
     with watched(tmp_path, f"sentinel: {SENTINEL}") as (here, share):
@@ -168,6 +193,7 @@ def test_the_database_is_lost_while_the_share_is_away(tmp_path: Path) -> None:
         here.process.start()
         assert "not mounted" in lost(here)
         assert here.site.status()["sources"][0]["first_scan"] is None
+        assert here.log().count("there is no database yet") == 2  # what its loss means is told
         share.mount()
         back(here)
         here.scanned()
@@ -190,10 +216,23 @@ def test_one_file_that_cannot_be_read(tmp_path: Path) -> None:
         assert here.events("source.lost") == []
 
 
-def test_a_share_on_which_nothing_can_be_read(tmp_path: Path) -> None:
-    """When file after file fails it is not the files: one lost source, not a card for each."""
+def test_one_file_that_is_listed_and_not_found(tmp_path: Path) -> None:
+    """The mount cannot express its name: it is told, not passed over as a file that was moved away."""
     with watched(tmp_path) as (here, share):
-        share.tell("fail EIO read")
+        share.tell("fail ENOENT getattr below bad.csv")
+        (share.served / "bad.csv").write_text("number,status\nECN-0,released\n")
+        new_file_counts(here, "ECN-1")
+        assert "nothing is found under its name" in here.heard("ecn.rejected", within=30, file="bad.csv")["reason"]
+        share.tell("heal")
+        here.heard("ecn.received", within=40, ecn="ECN-0")
+        assert len(here.events("ecn.rejected")) == 1
+
+
+@pytest.mark.parametrize("how", ["fail EIO read", "fail ESTALE open", "fail ENOENT open"])
+def test_a_share_on_which_nothing_can_be_read(how: str, tmp_path: Path) -> None:
+    """When file after file fails it is not the files: one lost source, not a card for each, and never silence."""
+    with watched(tmp_path) as (here, share):
+        share.tell(how)
         for number in range(10):
             here.site.released(f"ECN-{number}", f"EL-{number}", "C")
         assert "no file of" in lost(here)

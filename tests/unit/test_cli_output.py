@@ -36,10 +36,10 @@ def test_times_are_the_plants() -> None:
 
 def test_a_table_in_a_pipe_is_plain(capsys: pytest.CaptureFixture[str]) -> None:
     """No colour, no markup, no line breaks; control characters shown."""
-    output.print_table(("machine", "name"), [("m-1", "[red]x[/red]\x1b[2J"), ("m-2", None)], language="zh-CN")
+    output.print_table(("machine", "name"), [("m-1", "[red]x[/red]\x1b[2J\u202e"), ("m-2", None)], language="zh-CN")
     head, first, second = capsys.readouterr().out.splitlines()
     assert head.split() == ["机床", "名称"]
-    assert first.split() == ["m-1", r"[red]x[/red]\x1b[2J"]
+    assert first.split() == ["m-1", r"[red]x[/red]\x1b[2J\u202e"]
     assert second.split() == ["m-2", "–"]
 
 

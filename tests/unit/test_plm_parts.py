@@ -18,10 +18,12 @@ from adapters.plm_folder import quarantine as quarantine_module
 from adapters.plm_folder.adapter import PlmFolderAdapter
 from adapters.plm_folder.columns import COLUMNS, plain, usual_names
 from adapters.plm_folder.complete import Settling
+from adapters.plm_folder.damage import invisible
 from adapters.plm_folder.dates import read_date
 from adapters.plm_folder.draft import several
 from adapters.plm_folder.folder import Signature
 from adapters.plm_folder.mounts import holding
+from adapters.plm_folder.names import shown
 from adapters.plm_folder.quarantine import Quarantine, safe
 from adapters.plm_folder.unreadable import NEVER_BETTER, Unreadable
 from edge_bridge import strict_yaml
@@ -206,6 +208,51 @@ def test_a_file_settles_only_while_it_stays_the_same() -> None:
 def test_what_waiting_cannot_mend_is_a_reason_there_is() -> None:
     """A kind that was renamed would be waited for in vain; what each says is in test_cards_sentences."""
     assert set(Unreadable.kinds()) >= NEVER_BETTER
+
+
+def test_a_long_name_in_chinese_has_its_reason_beside_it(tmp_path: Path) -> None:
+    """85 characters are as long as a name may be; so is the copy's, with what is added to it."""
+    name = "变" * 83 + ".csv"
+    (tmp_path / name).touch()
+    copy = Quarantine(tmp_path / "copies").keep(name, b"x", "0" * 64, Unreadable("empty"))
+    assert copy.with_name(f"{copy.name}.reason.txt").exists()
+    assert copy.name.endswith("变.csv")
+
+
+def test_a_copy_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
+    """On a full disk, halves of copies would take what is left of it; here the reason's place is taken by a folder."""
+    taken = tmp_path / f"{'0' * 12}-a.csv.reason.txt"
+    taken.mkdir()
+    with pytest.raises(OSError, match="directory"):
+        Quarantine(tmp_path).keep("a.csv", b"x", "0" * 64, Unreadable("empty"))
+    assert list(tmp_path.iterdir()) == [taken]
+
+
+@pytest.mark.parametrize(
+    ("name", "seen"),
+    [
+        ("ecn\u202evsc.exe.csv", "ecn\\u202evsc.exe.csv"),
+        ("E\u200b1\ufeff.csv", "E\\u200b1\\ufeff.csv"),
+        ("变更\u3000单.csv", "变更\u3000单.csv"),
+    ],
+)
+def test_a_name_is_shown_as_it_is(name: str, seen: str) -> None:
+    """What turns the direction of writing, or is not seen, would make it look like another one."""
+    assert shown(name) == seen
+
+
+@pytest.mark.parametrize("unseen", ["\u202e", "\u2066", "\u2069", "\u061c"])
+def test_what_turns_the_direction_of_writing_is_seen_in_a_value_too(unseen: str) -> None:
+    """An ECN number with it would look like another ECN's."""
+    assert invisible(f"EC{unseen}-1")
+
+
+def test_a_dry_run_refuses_the_name_that_the_folder_refuses() -> None:
+    """What `edge-bridge ecn` reads, the service reads too."""
+    adapter = PlmFolderAdapter("plm", {"adapter": "plm_folder", "path": "/plm"}, ManualClock())
+    for look in (adapter.read, adapter.trace):
+        with pytest.raises(AdapterError, match=r"a\\nb\.csv: its name has a line break"):
+            look("a\nb.csv", b"number,status\nEC-1,released\n")
 
 
 def test_quarantine_keeps_the_newest_and_nothing_else(tmp_path: Path) -> None:
