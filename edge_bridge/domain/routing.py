@@ -117,7 +117,7 @@ def route_steps(draft: EcnDraft, plant: Plant) -> Generator[None, None, Routed]:
             unrouted.append(Unrouted(draft.number, item, "no machine named and no route matches"))
         elif not found:
             unrouted.append(Unrouted(draft.number, item, _missing(item, rules)))
-        elif gap := _gap(draft, item, left, rules) or _unversioned(draft, item, led, found):
+        elif gap := _gap(draft, item, left, rules) or _unversioned(draft, item, rules, led, found):
             unrouted.append(Unrouted(draft.number, item, gap))
         if index % ITEMS_AT_ONCE == ITEMS_AT_ONCE - 1:
             yield
@@ -300,14 +300,13 @@ def _contradiction(old: Demand, new: Demand) -> str:
     )
 
 
-def _unversioned(draft: EcnDraft, item: Item, ways: list[_Way], found: Demands) -> str:
+def _unversioned(draft: EcnDraft, item: Item, rules: list[Rule], ways: list[_Way], found: Demands) -> str:
     """Return which program a rule names that nothing is demanded of, because neither it nor another one names its version."""
     if item.program or item.version or item.sha256:
         return ""
-    for machine, exact, concerned in ways:
-        for rule, _ in concerned:
-            if rule is None or (rule.route.version and fill(rule.route.version, draft, item)):
-                continue
+    bare = [rule for rule in rules if not (rule.route.version and fill(rule.route.version, draft, item))]
+    for machine, exact, concerned in ways if bare else ():
+        for rule in [rule for rule, _ in concerned if rule is not None and rule in bare]:
             for name in (fill(template, draft, item) for template in rule.route.program):
                 if name and register_key(machine, program.key(name, exact=exact)) not in found:
                     return f"its routes give no version for {name} on {machine}"
