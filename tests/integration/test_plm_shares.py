@@ -83,7 +83,7 @@ async def ticking(watched: Watching, condition: Callable[[], object]) -> None:
         await watched.clock.advance(0.5)
         return condition()
 
-    await until(moved, within=30, what="a condition beside a share that hangs")
+    await until(moved, within=90, what="a condition beside a share that hangs")  # a listing has 60 s to answer
 
 
 @pytest.mark.parametrize("watch", ["inotify", "poll"])
