@@ -20,6 +20,8 @@ from tests.waiting import until
 
 TEN_MINUTES = 600_000
 
+pytestmark = pytest.mark.timeout(150)  # a listing of a share that hangs has 60 s to answer
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
