@@ -126,7 +126,5 @@ def test_what_one_item_opened_on_many_machines_survives_a_kill(tmp_path: Path) -
             assert {
                 f["machine"]: f["required"] for f in found if f["obligation"]["verdict"] == "pending"
             } == dict.fromkeys(MORE, revision) | ({} if met else {"lathe-07": revision})
-        assert {name: here.site.json("explain", name)["findings"][0]["ecn"] for name in MORE} == dict.fromkeys(
-            MORE, "ECN-B"
-        )
+        assert [one["ecn"] for one in here.site.json("explain", MORE[-1])["findings"]] == ["ECN-B"]
         assert len(recorded(here, "obligation.opened")) == 2 * (1 + len(MORE))
