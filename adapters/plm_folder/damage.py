@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+from adapters.plm_folder.names import UNSEEN
+
 SCIENTIFIC = "a spreadsheet wrote it in scientific notation"
 DATE = "a spreadsheet made a date of it"
 ERROR = "a spreadsheet formula failed"
@@ -36,7 +38,7 @@ _LOOKS: tuple[tuple[str, str], ...] = (
     (r"#{3,}", NARROW),
 )
 _PATTERNS = tuple((re.compile(pattern, re.IGNORECASE | re.ASCII), reason) for pattern, reason in _LOOKS)
-_UNSEEN = re.compile("[\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+_UNSEEN = re.compile(f"[{UNSEEN}]")
 _DIGITS = re.compile("[0-9]+")
 _MOST_SHOWN = 40
 

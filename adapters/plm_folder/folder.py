@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from adapters.plm_folder.mounts import Mount, is_bare, mounts_below
-from adapters.plm_folder.names import shown, soundly_named, unfinished
+from adapters.plm_folder.names import counts, shown, soundly_named, unfinished
 from adapters.plm_folder.options import LARGEST_FILE
 from adapters.plm_folder.unreadable import Unreadable
 from edge_bridge.errors import AdapterError
@@ -90,10 +90,7 @@ class Folder:
 
     def wants(self, name: str) -> bool:
         """Tell whether a file of this name counts: matches the pattern, and is no half-written or hidden file."""
-        above, _, last = name.rpartition("/")
-        if self._file_name.fullmatch(last) is None or unfinished(last):
-            return False
-        return not above or (self.subfolders and not any(unfinished(part) for part in above.split("/")))
+        return ("/" not in name or self.subfolders) and counts(name, self._file_name)
 
     def check(self) -> None:
         """Raise AdapterError when the folder is gone, unreadable, or no longer the one that was there at first."""

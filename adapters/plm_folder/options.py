@@ -21,7 +21,7 @@ from adapters.plm_folder.formats.fixed_width import Widths
 from adapters.plm_folder.formats.xml_path import parse_path
 from adapters.plm_folder.formats.xml_reader import Mapped
 from adapters.plm_folder.layout_options import JoinOptions, Names, Position, XmlOptions, span_of
-from adapters.plm_folder.names import unfinished
+from adapters.plm_folder.names import counts
 from adapters.plm_folder.stages import STAGES, Stage
 from edge_bridge.domain.ecn import Status
 from edge_bridge.options import FilePath, Size, SourceOptions, YesNo, one_or_more
@@ -178,8 +178,7 @@ class PlmFolderOptions(SourceOptions):
 
     def takes(self, name: str) -> bool:
         """Tell whether a file counts, by its name below the folder."""
-        *above, last = name.split("/")
-        return self.file_name.fullmatch(last) is not None and not any(map(unfinished, (*above, last)))
+        return counts(name, self.file_name)
 
     @cached_property
     def wanted(self) -> Wanted:

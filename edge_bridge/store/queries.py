@@ -76,7 +76,7 @@ class Snapshot:
                 return {}
             found = dict(self._codec.select(self._connection, kind, where, values))
             if kind in OWN and not (found and "key" in columns):  # a row is in one place
-                found |= dict(self._codec.untouched(self._connection, kind, columns))
+                found |= dict(self._codec.select_untouched(self._connection, kind, columns))
             return found
 
     def events(

@@ -142,7 +142,9 @@ class Codec:
             rows = dict(self.select(connection, kind, "closed = 0", hint=f'INDEXED BY "{kind}_open"'))
         return rows | dict(untouched.select(connection, kind)) if kind in OWN else rows
 
-    def untouched(self, connection: apsw.Connection, kind: str, asked: untouched.Asked) -> Iterator[tuple[str, Any]]:
+    def select_untouched(
+        self, connection: apsw.Connection, kind: str, asked: untouched.Asked
+    ) -> Iterator[tuple[str, Any]]:
         """Yield the rows that are written together with their like, and have these values in these columns; as `select` does."""
         stranger = None if kind in self else TypeAdapter[Any](KINDS[kind])
         for key, opened in untouched.select(connection, kind, asked):
@@ -153,7 +155,7 @@ class Codec:
         self, connection: apsw.Connection, kind: str, where: str = "true", values: tuple[Any, ...] = (), hint: str = ""
     ) -> Iterator[tuple[str, Any]]:
         """Yield the rows of which this is true, oldest first, with their keys; those of a kind not told of as plain dicts. Those
-        that are written together with their like are not among them: see `untouched`."""
+        that are written together with their like are not among them: see `select_untouched`."""
         beside, tables = shared.joined(connection, kind, hint) if kind in OWN else ("NULL, NULL", f'"{kind}" {hint}')
         asked = f'SELECT key, doc, {beside} FROM {tables} WHERE {where} ORDER BY "{kind}".rowid'
         for key, own, number, frame in connection.execute(asked, values):
